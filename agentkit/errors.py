@@ -1,0 +1,112 @@
+"""Every error that a user can meet. Each says what was wrong, where, and what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import ClassVar
+
+
+class AgentkitError(Exception):
+    """Base of all errors that are shown to people as one sentence, without a stack trace."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class BadInput(AgentkitError):
+    """What was asked for cannot be done as asked; the message names the remedy."""
+
+    exit_code = 2
+
+
+class SettingsError(BadInput):
+    """`agentkit.toml` or an environment variable holds something that is not allowed."""
+
+
+class WorkspaceError(BadInput):
+    """A path leaves the workspace, or cannot be read or written there."""
+
+
+class DatasetError(BadInput):
+    """A data set is missing, unreadable, empty, or lacks what a tool needs of it."""
+
+
+class TrainingError(BadInput):
+    """The data cannot train a model for this target."""
+
+
+class HandleError(BadInput):
+    """A handle such as `model:churn/3` is malformed or names nothing."""
+
+
+class ToolNotFound(BadInput):
+    """No loaded plugin offers a tool of this name."""
+
+
+class ToolInputError(BadInput):
+    """The arguments of a tool call do not fit its schema."""
+
+
+class PromptError(BadInput):
+    """A prompt file is missing, malformed, or was given the wrong inputs."""
+
+
+class ModelNotFound(BadInput):
+    """No chat model of this name; the message lists those there are."""
+
+
+class ThreadNotFound(BadInput):
+    """No stored thread has this id."""
+
+
+class TraceNotFound(BadInput):
+    """No stored trace has this id."""
+
+
+class PluginError(AgentkitError):
+    """A plugin failed; the message names the plugin and the hook."""
+
+
+class StorageError(AgentkitError):
+    """Postgres, embedded or given, cannot be used."""
+
+
+class ProviderError(AgentkitError):
+    """A chat model's provider failed or refused; the key is never part of the message."""
+
+
+class DownloadError(AgentkitError):
+    """A model file could not be fetched or did not match its hash."""
+
+
+class MissingExtra(AgentkitError):
+    """An optional dependency is not installed; the message has the command that installs it."""
+
+
+class ToolFailed(AgentkitError):
+    """A tool broke unexpectedly. The message carries an id that the trace and the log know."""
+
+
+class ToolRefused(AgentkitError):
+    """A person or a plugin's review said no to a tool call."""
+
+
+class BudgetExceeded(AgentkitError):
+    """A run reached one of its limits."""
+
+
+class ApprovalRequired(AgentkitError):
+    """A run waits for a person's word; the message names the thread to resume."""
+
+
+class Cancelled(AgentkitError):
+    """The run or the tool was asked to stop."""
+
+    exit_code = 130
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """A sentence that names the nearest of `known`, or '' if none is near (ratio below 0.6)."""
+    by_folded = {k.casefold(): k for k in known}
+    near = difflib.get_close_matches(name.casefold(), by_folded, n=1)
+    return f" The nearest name is {by_folded[near[0]]!r}." if near else ""

@@ -1,0 +1,238 @@
+"""Discover plugins, load them one at a time, keep each one's failure its own, and tell what happened.
+
+Built-in plugins come through the entry points of the group `agentkit`, the same door as anyone's.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any, Generic, Literal, TypeVar
+
+import pluggy
+
+from agentkit import hookspecs
+from agentkit.errors import PluginError, suggest
+from agentkit.settings import Settings
+from agentkit.specs import MiddlewareSpec, ModelSpec, PromptSource, ToolSpec
+
+GROUP = "agentkit"
+DISTRIBUTION = "agentkit-ml"
+SLOW_SECONDS = 10.0
+"""After this long a plugin that is still loading is named on stderr."""
+
+Status = Literal["OK", "DISABLED", "FAILED"]
+Spec = TypeVar("Spec")
+
+
+@dataclass(frozen=True, slots=True)
+class Given(Generic[Spec]):
+    """A contribution and the plugin that made it."""
+
+    plugin: str
+    spec: Spec
+
+
+@dataclass(slots=True)
+class PluginReport:
+    """One line of `agentkit plugins`. `seconds`: importing and registering."""
+
+    name: str
+    origin: str
+    version: str = ""
+    status: Status = "OK"
+    cause: str = ""
+    seconds: float = 0.0
+    error: BaseException | None = None
+
+
+class Plugins:
+    """The loaded plugins and what they contribute, by name."""
+
+    def __init__(self, settings: Settings, extra: Iterable[object] = ()) -> None:
+        self.settings = settings
+        self.reports: dict[str, PluginReport] = {}
+        self.tools: dict[str, Given[ToolSpec]] = {}
+        self.models: dict[str, Given[ModelSpec]] = {}
+        self.prompts: list[Given[PromptSource]] = []
+        self.middleware: dict[str, Given[MiddlewareSpec]] = {}
+        self.commands: dict[str, Given[str]] = {}
+        self._manager = pluggy.PluginManager(hookspecs.PROJECT)
+        self._manager.add_hookspecs(hookspecs)
+        for report, load in [*self._discover(), *_given(extra)]:
+            self._add(report, load)
+        self._require_enabled()
+
+    @property
+    def failed(self) -> list[PluginReport]:
+        """The plugins that could not be loaded or registered."""
+        return [r for r in self.reports.values() if r.status == "FAILED"]
+
+    def call(self, hook: str, **arguments: Any) -> Iterator[tuple[str, Any, BaseException | None]]:
+        """Call a hook plugin by plugin: (plugin, answer, error). One failure stays one plugin's."""
+        for name, plugin in self._manager.list_name_plugin():
+            if plugin is not None and self._implements(plugin, hook):
+                try:
+                    yield name, self._call_one(plugin, hook, arguments), None
+                except Exception as error:
+                    yield name, None, error
+
+    def _discover(self) -> Iterator[tuple[PluginReport, Callable[[], object]]]:
+        found = sorted(entry_points(group=GROUP), key=lambda e: (not _built_in(e), e.name))
+        chosen, banned = self.settings.plugins.enabled, self.settings.plugins.disabled
+        for entry in found:
+            report = PluginReport(entry.name, entry.value, entry.dist.version if entry.dist else "")
+            if entry.name in banned or (chosen is not None and entry.name not in chosen):
+                report.status = "DISABLED"
+                self.reports[entry.name] = report
+            else:
+                yield report, entry.load
+        for path in self.settings.plugins.paths:
+            yield PluginReport(Path(path).stem, path), lambda path=path: _load_path(self.settings.folder, path)
+
+    def _add(self, report: PluginReport, load: Callable[[], object]) -> None:
+        """Load and register one plugin; on any failure nothing of it stays."""
+        start = time.perf_counter()
+        before = self._snapshot()
+        known = self.reports.get(report.name)
+        try:
+            if known is not None and known.status != "DISABLED":
+                raise PluginError(f"the name is already taken by the plugin from {known.origin}.")
+            with _named_while_loading(report.name):
+                plugin = load()
+                self._manager.register(plugin, report.name)
+                self._manager.check_pending()
+                self._register(report.name, plugin)
+        except Exception as error:
+            self._restore(before)
+            if self._manager.has_plugin(report.name) and (known is None or known.status == "DISABLED"):
+                self._manager.unregister(name=report.name)
+            report.status, report.error, report.cause = "FAILED", error, _cause(error)
+        report.seconds = time.perf_counter() - start
+        key = report.name if known is None or known.status == "DISABLED" else f"{report.name} ({report.origin})"
+        self.reports[key] = report
+
+    def _register(self, name: str, plugin: object) -> None:
+        """Take in what one plugin contributes; a name that is taken fails the plugin as a whole."""
+        tables: list[tuple[str, type, str, dict[str, Any]]] = [
+            ("register_tools", ToolSpec, "name", self.tools),
+            ("register_models", ModelSpec, "provider", self.models),
+            ("register_middleware", MiddlewareSpec, "name", self.middleware),
+        ]
+        for hook, kind, key, table in tables:
+            for spec in self._specs(plugin, hook, kind, {"settings": self.settings}):
+                _put(table, getattr(spec, key), Given(name, spec), hook)
+        for source in self._specs(plugin, "register_prompts", PromptSource, {}):
+            self.prompts.append(Given(name, source))
+        if self._implements(plugin, "register_commands"):
+            commands = self._call_one(plugin, "register_commands", {})
+            if not isinstance(commands, Mapping):
+                raise PluginError(f"register_commands must return a mapping, not {type(commands).__name__}.")
+            for command, target in commands.items():
+                _put(self.commands, command, Given(name, target), "register_commands")
+
+    def _specs(self, plugin: object, hook: str, kind: type[Spec], arguments: dict[str, Any]) -> list[Spec]:
+        if not self._implements(plugin, hook):
+            return []
+        answer = self._call_one(plugin, hook, arguments)
+        specs = list(answer) if isinstance(answer, Iterable) else [answer]
+        for spec in specs:
+            if not isinstance(spec, kind):
+                raise PluginError(f"{hook} must return {kind.__name__} items, not {type(spec).__name__}.")
+        return specs
+
+    def _implements(self, plugin: object, hook: str) -> bool:
+        return any(caller.name == hook for caller in self._manager.get_hookcallers(plugin) or ())
+
+    def _call_one(self, plugin: object, hook: str, arguments: dict[str, Any]) -> Any:
+        """Call the hook on one plugin only; wrappers of other plugins still run around it."""
+        others = [
+            p for _, p in self._manager.list_name_plugin() if p is not None and p is not plugin and not self._wraps(p, hook)
+        ]
+        answers = self._manager.subset_hook_caller(hook, others)(**arguments)
+        return answers[0] if answers else None
+
+    def _wraps(self, plugin: object, hook: str) -> bool:
+        implementations = getattr(self._manager.hook, hook).get_hookimpls()
+        return any(i.plugin is plugin and (i.wrapper or i.hookwrapper) for i in implementations)
+
+    def _snapshot(self) -> tuple[Any, ...]:
+        return dict(self.tools), dict(self.models), list(self.prompts), dict(self.middleware), dict(self.commands)
+
+    def _restore(self, before: tuple[Any, ...]) -> None:
+        self.tools, self.models, self.prompts, self.middleware, self.commands = before
+
+    def _require_enabled(self) -> None:
+        """A plugin that the user asked for by name must be there and work; strict mode asks for all."""
+        wanted = self.settings.plugins.enabled or ()
+        for name in wanted:
+            if name not in self.reports:
+                raise PluginError(f"[plugins] enabled: there is no plugin {name!r}.{suggest(name, self.reports)}")
+        for report in self.failed:
+            if self.settings.strict_plugins or report.name in wanted:
+                raise PluginError(f"plugin {report.name!r} failed: {report.cause}") from report.error
+
+
+def _given(extra: Iterable[object]) -> Iterator[tuple[PluginReport, Callable[[], object]]]:
+    for plugin in extra:
+        name = getattr(plugin, "__name__", type(plugin).__name__)
+        yield PluginReport(name, "given to Agent"), lambda plugin=plugin: plugin
+
+
+def _built_in(entry: EntryPoint) -> bool:
+    return entry.dist is not None and entry.dist.name == DISTRIBUTION
+
+
+def _load_path(folder: Path, path: str) -> object:
+    """A plugin from `[plugins] paths`: a Python file relative to the settings file, or a module's name."""
+    file = (folder / path).resolve()
+    if not path.endswith(".py"):
+        return importlib.import_module(path)
+    spec = importlib.util.spec_from_file_location(f"agentkit_plugin_{file.stem}", file)
+    if spec is None or spec.loader is None or not file.is_file():
+        raise PluginError(f"there is no file {path!r} in {folder}.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # tools of this file are resolved by import string
+    spec.loader.exec_module(module)
+    return module
+
+
+def _put(table: dict[str, Any], key: str, given: Given[Any], hook: str) -> None:
+    if key in table:
+        raise PluginError(f"{hook}: {key!r} is already taken by plugin {table[key].plugin!r}.")
+    table[key] = given
+
+
+def _cause(error: BaseException) -> str:
+    text = str(error) or type(error).__name__
+    if isinstance(error, PluginError):
+        return text
+    if isinstance(error, pluggy.PluginValidationError):
+        return text.replace("\n", " ")
+    return f"{type(error).__name__}: {text}"
+
+
+@contextmanager
+def _named_while_loading(name: str) -> Iterator[None]:
+    """Say on stderr which plugin is slow to load, and name it when the user interrupts."""
+    start = time.perf_counter()
+    timer = threading.Timer(
+        SLOW_SECONDS, lambda: print(f"agentkit: plugin {name!r} has been loading for {SLOW_SECONDS:.0f} s", file=sys.stderr)
+    )
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except KeyboardInterrupt:
+        print(f"agentkit: interrupted while loading plugin {name!r} ({time.perf_counter() - start:.1f} s)", file=sys.stderr)
+        raise
+    finally:
+        timer.cancel()

@@ -1,0 +1,186 @@
+"""Prompt files: `NAME.prompt.md`, found, checked, rendered and hashed.
+
+A file is YAML front matter, then sections headed `# system`, `# user` or `# assistant`, each a Jinja2 template.
+Sections are split before rendering, so data that is filled in can never open a section of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from agentkit.errors import PromptError, suggest
+
+SUFFIX = ".prompt.md"
+Role = Literal["system", "user", "assistant"]
+InputType = Literal["string", "integer", "number", "boolean", "list", "object"]
+_PYTHON: dict[str, tuple[type, ...]] = {
+    "string": (str,), "integer": (int,), "number": (int, float), "boolean": (bool,), "list": (list, tuple), "object": (dict,),
+}  # fmt: skip
+_SECTION = re.compile(r"^# (system|user|assistant)[ \t]*$", re.MULTILINE)
+
+
+class Message(NamedTuple):
+    """One rendered section; a (role, text) pair as LangChain takes it."""
+
+    role: Role
+    text: str
+
+
+class Input(BaseModel):
+    """A value that a prompt takes. Without a `default` it must be given."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    type: InputType = "string"
+    description: str = ""
+    default: Any = None
+    required: bool | None = None
+
+    @property
+    def must(self) -> bool:
+        return self.required if self.required is not None else "default" not in self.model_fields_set
+
+
+class Header(BaseModel):
+    """The front matter. Unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    description: str
+    version: int = 1
+    inputs: dict[str, Input] = Field(default_factory=dict)
+    model: str | None = None
+    tools: list[str] | None = None
+    output: dict[str, Any] | None = None
+    examples: list[dict[str, Any]] | str = Field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A checked prompt file."""
+
+    name: str
+    path: Path
+    header: Header
+    sections: tuple[tuple[Role, str], ...]
+    hash: str
+
+    def render(self, **inputs: Any) -> list[Message]:
+        """Fill in the inputs. Raises PromptError for missing, unknown or wrongly typed ones."""
+        values = self._check(inputs)
+        return [Message(role, self._fill(text, values)) for role, text in self.sections]
+
+    def text(self, role: Role, **inputs: Any) -> str:
+        """The rendered sections of one role, joined."""
+        return "\n\n".join(m.text for m in self.render(**inputs) if m.role == role)
+
+    def _check(self, given: dict[str, Any]) -> dict[str, Any]:
+        declared = self.header.inputs
+        for name in given:
+            if name not in declared:
+                raise PromptError(f"prompt {self.name!r} has no input {name!r} (it has: {', '.join(declared) or 'none'}).{suggest(name, declared)}")
+        for name, spec in declared.items():
+            if name not in given and spec.must:
+                raise PromptError(f"prompt {self.name!r} needs the input {name!r} ({spec.type}). {spec.description}".rstrip())
+            if name in given and not _fits(given[name], spec.type):
+                raise PromptError(f"prompt {self.name!r}: input {name!r} must be a {spec.type}, not {given[name]!r}.")
+        return {name: given.get(name, spec.default) for name, spec in declared.items()}
+
+    def _fill(self, template: str, values: dict[str, Any]) -> str:
+        from jinja2 import TemplateError
+
+        try:
+            return _environment().from_string(template).render(**values, examples=self.header.examples).strip()
+        except TemplateError as error:
+            raise PromptError(f"prompt {self.name!r} ({self.path}): {error}") from error
+
+
+class Prompts:
+    """Prompt files by name, from folders in the order in which they are searched."""
+
+    def __init__(self, folders: Iterable[Path]) -> None:
+        self.folders = tuple(folders)
+
+    @cached_property
+    def paths(self) -> dict[str, Path]:
+        """The file that each name means: the first folder's wins."""
+        found: dict[str, Path] = {}
+        for path in _files(self.folders):
+            found.setdefault(path.name.removesuffix(SUFFIX), path)
+        return found
+
+    def get(self, name: str) -> Prompt:
+        """Read and check one prompt. Raises PromptError."""
+        if name not in self.paths:
+            raise PromptError(f"there is no prompt {name!r}.{suggest(name, self.paths)} `agentkit prompts list` shows them.")
+        return read_prompt(self.paths[name])
+
+
+def search_folders(project: Path, plugin_folders: Iterable[Path], first: Path | None = None) -> list[Path]:
+    """Where prompts are looked for: `first`, the project's, the user's, the plugins', the packaged ones."""
+    from platformdirs import user_config_path
+
+    own = [first] if first else []
+    return [*own, project / "prompts", user_config_path("agentkit") / "prompts", *plugin_folders, packaged_folder()]
+
+
+def packaged_folder() -> Path:
+    """The prompts that come with agentkit: inside the package, or beside it in a checkout."""
+    package = Path(__file__).parent
+    inside = package / "_prompts"
+    return inside if inside.is_dir() else package.parent / "prompts"
+
+
+def read_prompt(path: Path) -> Prompt:
+    """Parse one prompt file. Raises PromptError that names the file and what is wrong with it."""
+    import yaml
+
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise PromptError(f"{path} cannot be read: {error}") from error
+    matter = re.match(r"---\n(.*?)^---\s*$", text, re.DOTALL | re.MULTILINE)
+    if not matter:
+        raise PromptError(f"{path} has no front matter (--- lines around YAML) at its top.")
+    try:
+        header = Header.model_validate(yaml.safe_load(matter[1]) or {})
+    except (yaml.YAMLError, ValidationError) as error:
+        raise PromptError(f"{path}: front matter: {_first_problem(error)}") from error
+    pieces = _SECTION.split(text[matter.end() :])
+    if pieces[0].strip() or len(pieces) < 3:
+        raise PromptError(f"{path}: the text after the front matter must begin with '# system', '# user' or '# assistant'.")
+    sections: list[tuple[Role, str]] = [(role, body.strip()) for role, body in zip(pieces[1::2], pieces[2::2], strict=True)]  # type: ignore[misc]
+    name = path.name.removesuffix(SUFFIX)
+    return Prompt(name, path, header, tuple(sections), hashlib.sha256(text.encode()).hexdigest()[:12])
+
+
+def _files(folders: Iterable[Path]) -> Iterator[Path]:
+    for folder in folders:
+        if folder.is_dir():
+            yield from sorted(folder.glob(f"*{SUFFIX}"))
+
+
+def _fits(value: Any, kind: InputType) -> bool:
+    return isinstance(value, _PYTHON[kind]) and (kind == "boolean" or not isinstance(value, bool))
+
+
+def _first_problem(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    return str(error).replace("\n", " ")
+
+
+def _environment() -> Any:
+    from jinja2 import StrictUndefined
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    return ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False, trim_blocks=True, lstrip_blocks=True)  # noqa: S701

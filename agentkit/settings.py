@@ -1,0 +1,163 @@
+"""`agentkit.toml` and the environment, read once into one frozen `Settings`.
+
+Precedence, first that holds: arguments of `load_settings`, environment variables, `agentkit.toml`, defaults.
+Tables that the core does not know belong to plugins, which validate them with `Settings.section`.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import msgspec
+
+from agentkit.errors import SettingsError, suggest
+
+FILE_NAME = "agentkit.toml"
+
+Verdict = Literal["allow", "ask", "deny"]
+Section = TypeVar("Section", bound=msgspec.Struct)
+
+
+class PluginSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`enabled` (None: all), `disabled`: plugin names. `paths`: Python files or modules to load as plugins."""
+
+    enabled: tuple[str, ...] | None = None
+    disabled: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+
+
+class WorkspaceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`root`: the workspace, relative to the settings file. `allow`: folders outside it that tools may open."""
+
+    root: str = "."
+    allow: tuple[str, ...] = ()
+
+
+class LimitSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What one run may use: calls of the model, calls of tools."""
+
+    model_calls: int = 16
+    tool_calls: int = 24
+
+
+class PrivacySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`send_values = false` keeps cell values of data sets out of prompts."""
+
+    send_values: bool = True
+
+
+class TraceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`hide_inputs`, `hide_outputs`: keep contents out of traces. `enabled = false`: no traces at all."""
+
+    enabled: bool = True
+    hide_inputs: bool = False
+    hide_outputs: bool = False
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that can be set. `folder` is where `agentkit.toml` was looked for."""
+
+    folder: Path
+    home: Path
+    model: str | None = None
+    fallbacks: tuple[str, ...] = ()
+    database_url: str | None = None
+    strict_plugins: bool = False
+    plugins: PluginSettings = PluginSettings()
+    workspace: WorkspaceSettings = WorkspaceSettings()
+    approvals: dict[str, Verdict] = {}
+    limits: LimitSettings = LimitSettings()
+    privacy: PrivacySettings = PrivacySettings()
+    traces: TraceSettings = TraceSettings()
+    sections: dict[str, dict[str, Any]] = {}
+    untrusted: tuple[str, ...] = ()
+
+    @property
+    def root(self) -> Path:
+        """The workspace's folder, absolute."""
+        return (self.folder / self.workspace.root).resolve()
+
+    def section(self, name: str, shape: type[Section]) -> Section:
+        """A plugin's own table of `agentkit.toml`, validated. Raises SettingsError."""
+        return _convert(self.sections.get(name, {}), shape, f"[{name}]")
+
+
+_INTERNAL = {"folder", "home", "database_url", "strict_plugins", "sections", "untrusted"}
+_FILE_KEYS = [f for f in Settings.__struct_fields__ if f not in _INTERNAL]
+
+
+def load_settings(folder: Path | str | None = None, **overrides: Any) -> Settings:
+    """Read the settings of `folder` (default: the current one). Raises SettingsError."""
+    base = Path(folder or Path.cwd()).resolve()
+    values = read_file(base / FILE_NAME)
+    sections = {k: values.pop(k) for k in list(values) if k not in _FILE_KEYS and isinstance(values[k], dict)}
+    for key in [*values, *sections]:
+        hint = suggest(key, _FILE_KEYS)
+        if key not in _FILE_KEYS and (key in values or hint):
+            raise SettingsError(f"{FILE_NAME}: {key!r} is not a setting.{hint}")
+    untrusted: tuple[str, ...] = ()
+    if risky := _risky(values):
+        from agentkit.trust import is_trusted
+
+        if not is_trusted(base / FILE_NAME):
+            untrusted = tuple(risky)
+            _drop(values, risky)
+    values.update(_environment())
+    values.update({k: v for k, v in overrides.items() if v is not None})
+    home = values.pop("home", None)
+    return _convert(
+        values | {"folder": base, "home": Path(home).expanduser().absolute() if home else base / ".agentkit",
+                  "sections": sections, "untrusted": untrusted},
+        Settings, FILE_NAME,
+    )  # fmt: skip
+
+
+def read_file(path: Path) -> dict[str, Any]:
+    """The contents of a settings file, {} if there is none. Raises SettingsError."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise SettingsError(f"{path} cannot be read: {error}") from error
+
+
+def _environment() -> dict[str, Any]:
+    names = {"AGENTKIT_MODEL": "model", "AGENTKIT_HOME": "home", "AGENTKIT_DATABASE_URL": "database_url"}
+    found: dict[str, Any] = {key: os.environ[name] for name, key in names.items() if os.environ.get(name)}
+    if os.environ.get("AGENTKIT_STRICT_PLUGINS", "").lower() in ("1", "true", "yes"):
+        found["strict_plugins"] = True
+    return found
+
+
+def _risky(values: dict[str, Any]) -> list[str]:
+    """The settings that run code, open other folders or send data and keys elsewhere."""
+    found: list[str] = []
+    plugins, workspace = values.get("plugins"), values.get("workspace")
+    if isinstance(plugins, dict) and plugins.get("paths"):
+        found.append("plugins.paths")
+    if isinstance(workspace, dict):
+        found += [f"workspace.{k}" for k in ("root", "allow") if workspace.get(k)]
+    if "://" in str(values.get("model", "")):
+        found.append("model")
+    if any("://" in str(f) for f in values.get("fallbacks", ())):
+        found.append("fallbacks")
+    if "allow" in (values.get("approvals") or {}).values():
+        found.append("approvals")
+    return found
+
+
+def _drop(values: dict[str, Any], keys: list[str]) -> None:
+    for key in keys:
+        table, _, leaf = key.rpartition(".")
+        (values[table] if table else values).pop(leaf)
+
+
+def _convert(values: dict[str, Any], shape: type[Section], where: str) -> Section:
+    try:
+        return msgspec.convert(values, shape, strict=True, dec_hook=lambda kind, value: kind(value))
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"{where}: {error}") from error

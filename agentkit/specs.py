@@ -1,0 +1,75 @@
+"""What a plugin can contribute: plain frozen dataclasses, so that listing them imports nothing heavy.
+
+A `target` is an import string, `"package.module:name"`, resolved when the thing is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from agentkit.errors import PluginError
+
+Risk = Literal["read", "write", "costly"]
+"""`read` changes nothing, `write` needs a person's approval by default, `costly` takes time or money."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSpec:
+    """A tool: `target` names a typed function, or a factory annotated to return a LangChain tool."""
+
+    name: str
+    target: str
+    summary: str
+    risk: Risk = "read"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """A provider of chat models.
+
+    `target` names a function `(name: str, settings: Settings) -> BaseChatModel`; `name` is what follows
+    `provider:` in a model's name, '' for the provider's default. `key_variable` is the environment variable
+    whose presence makes this provider a candidate when the user named no model. `remote` says whether
+    prompts leave the machine.
+    """
+
+    provider: str
+    target: str
+    summary: str
+    key_variable: str | None = None
+    remote: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class PromptSource:
+    """A folder of `NAME.prompt.md` files."""
+
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class MiddlewareSpec:
+    """A LangChain agent middleware: `target` names a function `(settings: Settings) -> AgentMiddleware`.
+
+    It must have the sync and the async twin of every hook it implements.
+    """
+
+    name: str
+    target: str
+
+
+def resolve(target: str) -> Any:
+    """Import what a target names.
+
+    Raises PluginError if the string is malformed, the module is missing or lacks the name.
+    """
+    module, colon, name = target.partition(":")
+    if not (module and colon and name):
+        raise PluginError(f"target {target!r} is not of the form 'package.module:name'.")
+    try:
+        return getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise PluginError(f"target {target!r} cannot be loaded: {error}") from error

@@ -1,0 +1,39 @@
+"""Which settings files a person has allowed to run code: path and hash, in the user's configuration folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+
+def is_trusted(file: Path) -> bool:
+    """True if exactly this content of the file was trusted."""
+    return _read().get(str(file.resolve())) == _hash(file)
+
+
+def trust(file: Path) -> None:
+    """Remember the file's present content as trusted."""
+    entries = _read() | {str(file.resolve()): _hash(file)}
+    _store().parent.mkdir(parents=True, exist_ok=True)
+    temporary = _store().with_suffix(f".{os.getpid()}.tmp")
+    temporary.write_text(json.dumps(entries, indent=1), encoding="utf-8")
+    temporary.replace(_store())
+
+
+def _store() -> Path:
+    from platformdirs import user_config_path
+
+    return user_config_path("agentkit") / "trusted.json"
+
+
+def _read() -> dict[str, str]:
+    try:
+        return dict(json.loads(_store().read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return {}
+
+
+def _hash(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
