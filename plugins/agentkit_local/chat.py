@@ -1,0 +1,244 @@
+"""The embedded chat model: LangChain's interface over llama.cpp, every step with tools decoded under a schema."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.language_models import BaseChatModel, LangSmithParams, LanguageModelInput
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.messages.ai import UsageMetadata
+from langchain_core.messages.tool import invalid_tool_call, tool_call, tool_call_chunk
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from langchain_core.runnables import Runnable
+from langchain_core.tools import BaseTool
+from langchain_core.utils.function_calling import convert_to_openai_tool
+
+from agentkit.errors import ModelNotFound, ProviderError
+from agentkit_local import schema as schemas
+from agentkit_local.rendering import render
+from agentkit_local.server import Engine, EngineKey, engine
+from agentkit_local.steps import Answer, Piece
+from agentkit_local.threads import in_thread
+
+if TYPE_CHECKING:
+    from agentkit.settings import Settings
+
+ToolChoice = Literal["auto", "any", "required", "none"]
+_CHOICES = ("auto", "any", "required", "none")
+
+
+def chat_model(name: str, settings: Settings) -> LocalChatModel:
+    """The chat model of a manifest entry ('' for the default) or of a `PATH.gguf`.
+
+    Raises ModelNotFound if there is no such entry or its file is not on this machine.
+    """
+    from agentkit_local.download import find
+    from agentkit_local.manifest import LocalSettings, find_entry
+
+    local = settings.section("local", LocalSettings)
+    if name.endswith(".gguf"):
+        file = (settings.folder / Path(name).expanduser()).resolve()
+        if not file.is_file():
+            raise ModelNotFound(f"The model file {str(file)!r} does not exist.")
+        stat = file.stat()
+        identity = f"{file} {stat.st_size} {stat.st_mtime_ns}"
+        name = file.stem
+    else:
+        entry = find_entry(settings, name)
+        found = find(entry)
+        if found is None:
+            raise ModelNotFound(
+                f"The embedded model {entry.name!r} is not on this machine yet: agentkit models pull {entry.name}"
+            )
+        file, identity, name = found, entry.sha256, entry.name
+    return LocalChatModel(model=name, file=file, identity=identity, context=local.context, threads=local.threads)
+
+
+class LocalChatModel(BaseChatModel):
+    """A model file run by llama.cpp in this process; instances of the same file and settings share one engine.
+
+    `context` is the longest prompt and answer in tokens, `max_tokens` the longest answer. With tools bound, one
+    call gives one tool call or an answer. `identity` names the contents of `file`.
+    """
+
+    model: str
+    file: Path
+    identity: str
+    context: int = 8192
+    threads: int | None = None
+    temperature: float = 0.0
+    max_tokens: int = 1024
+    seed: int | None = None
+    stop: list[str] | None = None
+
+    @property
+    def _llm_type(self) -> str:
+        return "agentkit-local"
+
+    @property
+    def _identifying_params(self) -> dict[str, Any]:
+        return {"model": self.model, "temperature": self.temperature, "max_tokens": self.max_tokens, "seed": self.seed}
+
+    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
+        known = super()._get_ls_params(stop=stop, **kwargs)
+        return LangSmithParams(**(known | {"ls_provider": "local", "ls_model_name": self.model}))
+
+    @property
+    def engine(self) -> Engine:
+        """The shared engine, loaded on first use (1-6 s). Raises MissingExtra, ProviderError."""
+        return engine(EngineKey(self.file, self.identity, self.context, self.threads))
+
+    def bind_tools(
+        self,
+        tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool],
+        *,
+        tool_choice: ToolChoice | str | bool | Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        """Let the model call tools. `tool_choice`: 'auto', 'any' or 'required', 'none', or the name of a tool.
+
+        Raises ProviderError for a choice that is not among the tools, or a tool named 'respond'.
+        """
+        shapes = [convert_to_openai_tool(tool) for tool in tools]
+        names = [shape["function"]["name"] for shape in shapes]
+        choice = _choice(tool_choice)
+        if schemas.RESPOND in names:
+            raise ProviderError(f"A tool of the embedded model cannot be named {schemas.RESPOND!r}: rename it.")
+        if choice not in (*_CHOICES, *names):
+            raise ProviderError(f"tool_choice {choice!r} is none of the tools: {', '.join(names)}.")
+        return self.bind(tools=shapes, tool_choice=choice, **kwargs)
+
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Iterator[ChatGenerationChunk]:
+        for piece in self._pieces(messages, stop, kwargs):
+            chunk = self._chunk(piece)
+            if run_manager:
+                run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+            yield chunk
+
+    async def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        async for piece in in_thread(lambda: self._pieces(messages, stop, kwargs)):
+            chunk = self._chunk(piece)
+            if run_manager:
+                await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+            yield chunk
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002
+        **kwargs: Any,
+    ) -> ChatResult:
+        return self._result(list(self._pieces(messages, stop, kwargs)))
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002
+        **kwargs: Any,
+    ) -> ChatResult:
+        return self._result([piece async for piece in in_thread(lambda: self._pieces(messages, stop, kwargs))])
+
+    def _pieces(self, messages: list[BaseMessage], stop: list[str] | None, options: dict[str, Any]) -> Iterator[Piece]:
+        tools = options.get("tools") or []
+        choice = options.get("tool_choice") or "auto"
+        prompt = render(messages, tools)
+        stops = stop or options.get("stop") or self.stop or []
+        request: dict[str, Any] = {
+            "messages": prompt,
+            "temperature": options.get("temperature", self.temperature),
+            "max_tokens": options.get("max_tokens") or self.max_tokens,
+            "stream": True,
+            "stream_options": {"include_usage": True},
+            "return_progress": True,
+            "cache_prompt": True,
+        }
+        seed = options.get("seed", self.seed)
+        if seed is not None:
+            request["seed"] = seed
+        constrained = bool(tools) and choice != "none"
+        if constrained:
+            request["grammar"] = schemas.grammar(_step_schema(tools, choice))
+        elif stops:
+            request["stop"] = list(stops)
+        answer = Answer(constrained, tuple(stops) if constrained else ())
+        yield from answer.read(self.engine.stream(request))
+
+    def _chunk(self, piece: Piece) -> ChatGenerationChunk:
+        message = AIMessageChunk(content=piece.text)
+        if piece.tool:
+            # a call that was cut must not be repaired by a lenient parser: a JSON string is never arguments
+            args = json.dumps(piece.arguments_text if piece.arguments is None else piece.arguments, ensure_ascii=False)
+            message = AIMessageChunk(
+                content="", tool_call_chunks=[tool_call_chunk(name=piece.tool, args=args, id=_call_id(), index=0)]
+            )
+        if piece.last:
+            message.usage_metadata = _usage(piece.usage)
+            message.response_metadata = self._metadata(piece)
+            message.chunk_position = "last"
+        return ChatGenerationChunk(message=message, generation_info=self._metadata(piece) if piece.last else None)
+
+    def _result(self, pieces: list[Piece]) -> ChatResult:
+        last = pieces[-1]
+        message = AIMessage(content="".join(p.text for p in pieces), response_metadata=self._metadata(last))
+        message.usage_metadata = _usage(last.usage)
+        for piece in pieces:
+            if piece.tool and piece.arguments is not None:
+                message.tool_calls.append(tool_call(name=piece.tool, args=piece.arguments, id=_call_id()))
+            elif piece.tool:
+                message.invalid_tool_calls.append(
+                    invalid_tool_call(name=piece.tool, args=piece.arguments_text, id=_call_id(), error=_CUT)
+                )
+        return ChatResult(generations=[ChatGeneration(message=message, generation_info=self._metadata(last))])
+
+    def _metadata(self, last: Piece) -> dict[str, Any]:
+        return {"model_name": self.model, "model_provider": "agentkit-local", "finish_reason": last.finish}
+
+
+_CUT = "The call was cut before its end: more than max_tokens."
+
+
+def _step_schema(tools: Sequence[Mapping[str, Any]], choice: str) -> dict[str, Any]:
+    functions = [t["function"] for t in tools if choice in _CHOICES or t["function"]["name"] == choice]
+    return schemas.step_schema({f["name"]: f.get("parameters") or {} for f in functions}, may_respond=choice == "auto")
+
+
+def _choice(given: ToolChoice | str | bool | Mapping[str, Any] | None) -> str:
+    if isinstance(given, Mapping):
+        return str(given.get("function", given).get("name", "auto"))
+    if isinstance(given, bool):
+        return "any" if given else "auto"
+    return given or "auto"
+
+
+def _call_id() -> str:
+    return f"call_{uuid.uuid4().hex[:16]}"
+
+
+def _usage(usage: Mapping[str, Any]) -> UsageMetadata:
+    read, written = int(usage.get("prompt_tokens", 0)), int(usage.get("completion_tokens", 0))
+    cached = int((usage.get("prompt_tokens_details") or {}).get("cached_tokens", 0))
+    return UsageMetadata(
+        input_tokens=read,
+        output_tokens=written,
+        total_tokens=read + written,
+        input_token_details={"cache_read": cached},
+    )

@@ -1,0 +1,220 @@
+"""llama.cpp in this process: one engine a model file and settings, made on first use and kept."""
+
+from __future__ import annotations
+
+import atexit
+import hashlib
+import os
+import queue
+import secrets
+import shutil
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from agentkit.errors import MissingExtra, ProviderError
+from agentkit_local.states import PromptStates
+
+if TYPE_CHECKING:
+    from xllamacpp import Server
+
+Message = Mapping[str, str]
+Chunk = dict[str, Any]
+_RAM_CACHE_MIB = 1024
+_BATCH = 256
+_WORTH_SAVING = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class EngineKey:
+    """What an engine is made for; `identity` names the file's contents (its hash, or size and time)."""
+
+    file: Path
+    identity: str
+    context: int
+    threads: int | None = None
+
+
+class Engine:
+    """A loaded model. Requests are taken one after the other."""
+
+    def __init__(self, key: EngineKey, server: Server, socket: Path, secret: str) -> None:
+        self.key = key
+        self._server = server
+        self._socket = socket
+        self._secret = secret
+        self._lock = threading.Lock()
+        self._states = PromptStates(states_folder(), self._slot)
+        self._known: set[str] = set()
+
+    def stream(self, request: Mapping[str, Any]) -> Iterator[Chunk]:
+        """The chunks of a chat completion as llama.cpp makes them. Raises ProviderError.
+
+        Closing the iterator, or an exception in the consumer, stops the decoding at the next token or batch.
+        """
+        chunks: queue.SimpleQueue[Chunk | Exception | None] = queue.SimpleQueue()
+        stop = threading.Event()
+        worker = threading.Thread(target=self._work, args=(dict(request), chunks, stop), daemon=True)
+        worker.start()
+        try:
+            while (chunk := chunks.get()) is not None:
+                if isinstance(chunk, Exception):
+                    raise ProviderError(f"The embedded model could not take this request: {chunk}") from chunk
+                if "error" in chunk:
+                    raise _refusal(chunk["error"], self.key)
+                yield chunk
+        finally:
+            stop.set()
+            # a thread that is still inside llama.cpp when the interpreter ends would take the process down
+            worker.join()
+
+    def _work(
+        self, request: dict[str, Any], chunks: queue.SimpleQueue[Chunk | Exception | None], stop: threading.Event
+    ) -> None:
+        def take(chunk: Chunk) -> bool:
+            chunks.put(chunk)
+            return stop.is_set()
+
+        try:
+            with self._lock:
+                self._prepare(request["messages"][0], stop)
+                if not stop.is_set():
+                    self._server.handle_chat_completions(request, take)
+        except Exception as error:  # noqa: BLE001 - llama.cpp raises whatever its templates and grammars throw
+            chunks.put(error)
+        finally:
+            chunks.put(None)
+
+    def _prepare(self, first: Message, stop: threading.Event) -> None:
+        """Have the system part's state in the slot: from the file, or computed once and saved."""
+        if first["role"] != "system" or len(first["content"]) < _WORTH_SAVING:
+            return
+        name = self._state_name(first["content"])
+        # what this process has read before is in llama.cpp's own cache, with the conversation after it
+        if name in self._known or self._states.restore(name):
+            self._known.add(name)
+            return
+        seen: list[Chunk] = []
+
+        def take(chunk: Chunk) -> bool:
+            seen.append(chunk)
+            return stop.is_set()
+
+        messages = [dict(first), {"role": "user", "content": ""}]
+        self._server.handle_chat_completions(
+            {"messages": messages, "max_tokens": 1, "stream": True, "return_progress": True, "cache_prompt": True}, take
+        )
+        if not stop.is_set() and seen and "error" not in seen[-1]:
+            self._states.save(name)
+            self._known.add(name)
+
+    def _state_name(self, system: str) -> str:
+        import xllamacpp
+
+        parts = (self.key.identity, str(self.key.context), xllamacpp.__version__, system)
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:40]
+
+    def _slot(self, action: str, file: str) -> bool:
+        import httpx
+
+        transport = httpx.HTTPTransport(uds=str(self._socket))
+        headers = {"Authorization": f"Bearer {self._secret}"}
+        try:
+            with httpx.Client(transport=transport, headers=headers, base_url="http://localhost", timeout=60) as client:
+                return client.post("/slots/0", params={"action": action}, json={"filename": file}).is_success
+        except httpx.HTTPError:
+            return False
+
+
+_engines: dict[EngineKey, Engine] = {}
+_engines_lock = threading.Lock()
+
+
+def engine(key: EngineKey) -> Engine:
+    """The process's engine for this key, loaded on first use (1-6 s). Raises MissingExtra, ProviderError."""
+    with _engines_lock:
+        if key not in _engines:
+            _engines[key] = _load(key)
+        return _engines[key]
+
+
+def _forget() -> None:
+    """After a fork the threads of llama.cpp are gone: the child makes its own engines."""
+    global _engines_lock  # noqa: PLW0603
+    _engines_lock = threading.Lock()
+    # kept alive: freeing an engine whose threads do not exist here would wait for them for ever
+    _orphans.extend(_engines.values())
+    _engines.clear()
+
+
+_orphans: list[Engine] = []
+os.register_at_fork(after_in_child=_forget)
+
+
+def free_threads() -> int:
+    """Cores that this process may use and that are not busy, at least 1."""
+    try:
+        cores = len(os.sched_getaffinity(0))
+    except AttributeError:
+        cores = os.cpu_count() or 1
+    try:
+        busy = os.getloadavg()[0]
+    except OSError:
+        busy = 0.0
+    return max(1, cores - round(busy))
+
+
+def _load(key: EngineKey) -> Engine:
+    try:
+        import xllamacpp
+    except ImportError as error:
+        raise MissingExtra("The embedded model needs xllamacpp: pip install 'agentkit-ml[local]'") from error
+    folder = Path(tempfile.mkdtemp(prefix="agentkit-"))
+    atexit.register(_remove, folder, os.getpid())
+    secret = secrets.token_urlsafe(32)
+    params = xllamacpp.CommonParams()
+    params.model.path = str(key.file)
+    params.n_ctx = key.context
+    params.n_parallel = 1
+    params.n_batch = params.n_ubatch = _BATCH
+    params.verbosity = -1
+    params.cache_ram_mib = _RAM_CACHE_MIB
+    params.hostnames = [str(folder / "s.sock")]
+    params.api_keys = [secret]
+    params.cors_origins = ""
+    params.ui = params.endpoint_slots = params.warmup = False
+    params.slot_save_path = f"{states_folder()}{os.sep}"
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = key.threads or free_threads()
+    try:
+        server = xllamacpp.Server(params)
+    except Exception as error:
+        raise ProviderError(f"The model file {str(key.file)!r} cannot be loaded: {error}") from error
+    return Engine(key, server, folder / "s.sock", secret)
+
+
+def states_folder() -> Path:
+    """Where prompt states are kept, readable by the user alone."""
+    from agentkit_local.manifest import cache_folder
+
+    folder = cache_folder() / "prompt-states"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return folder
+
+
+def _remove(folder: Path, pid: int) -> None:
+    if os.getpid() == pid:
+        with suppress(OSError):
+            shutil.rmtree(folder)
+
+
+def _refusal(error: Mapping[str, Any], key: EngineKey) -> ProviderError:
+    if error.get("type") == "exceed_context_size_error":
+        return ProviderError(
+            f"The conversation has {error.get('n_prompt_tokens')} tokens; the embedded model takes "
+            f"{error.get('n_ctx', key.context)}. Start a new thread, or set a larger context in [local]."
+        )
+    return ProviderError(f"The embedded model could not take this request: {error.get('message', error)}")
