@@ -42,7 +42,9 @@ def create(name: str, settings: Settings, plugins: Plugins) -> BaseChatModel:
     """Make the chat model. Raises ModelNotFound, ProviderError (a key is missing), MissingExtra."""
     spec = spec_of(name, plugins)
     try:
-        model: BaseChatModel = resolve(spec.target)(name.partition(":")[2], settings)
+        # an address is its own name: the server's scheme must not be guessed again
+        rest = name if "://" in name else name.partition(":")[2]
+        model: BaseChatModel = resolve(spec.target)(rest, settings)
     except AgentkitError:
         raise
     except Exception as error:

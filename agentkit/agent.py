@@ -1,0 +1,381 @@
+"""The agent: a LangGraph graph over the registered tools, with threads in Postgres.
+
+    from agentkit import Agent
+
+    with Agent() as agent:
+        reply = agent.ask("Train a model on churn.csv that predicts churned")
+        print(reply.text, reply.tool_calls)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from queue import Queue
+from typing import TYPE_CHECKING, Any
+
+from langchain.agents import create_agent
+from langchain.agents.middleware import ModelCallLimitMiddleware, ModelFallbackMiddleware, ToolCallLimitMiddleware
+from langchain_core.messages import AIMessage, AIMessageChunk, ToolMessage
+from langgraph.types import Command
+
+from agentkit import models
+from agentkit.calls import CallContext, Progress, Services, log_failure, run_tool
+from agentkit.errors import AgentkitError, BadInput, Cancelled, ThreadNotFound, ToolInputError
+from agentkit.events import ApprovalNeeded, Event, Finished, Notice, TextDelta
+from agentkit.middleware.approval import Approval
+from agentkit.middleware.provider_errors import ProviderErrors
+from agentkit.middleware.repetition import Repetition
+from agentkit.middleware.surroundings import Surroundings, user_message
+from agentkit.middleware.tool_calls import ToolCalls, graph_tool
+from agentkit.results import ToolResult
+from agentkit.runs import Answer, Reply, Run, records, this_turn, usage
+from agentkit.settings import Settings, load_settings
+from agentkit.specs import resolve
+from agentkit.threads import Threads
+from agentkit.tracing import Tracing
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+    from langgraph.graph.state import CompiledStateGraph
+
+SYSTEM_PROMPT = "agent"
+REMOTE_NOTICE = (
+    "{model} is a remote model: your messages, file names and the tools' briefs (not whole files) are sent to its provider."
+)
+
+
+class Agent:
+    """An agent with tools, memory of its threads, and traces.
+
+    `model`: `"provider:name"`, a LangChain chat model, or None to choose (argument, AGENTKIT_MODEL, agentkit.toml, a
+    key in the environment, the embedded model). `plugins`: further plugin modules or objects. `settings`: None reads
+    `agentkit.toml` of the current folder. `prompts`: a folder searched for prompt files first. Safe to use from
+    several threads; `close` it, or use it in a `with` block.
+    """
+
+    def __init__(
+        self,
+        model: str | BaseChatModel | None = None,
+        *,
+        plugins: Iterable[object] = (),
+        settings: Settings | None = None,
+        prompts: Path | None = None,
+    ) -> None:
+        self.settings = settings or load_settings()
+        self.services = Services(self.settings, model=model, plugins=plugins, prompts=prompts)
+        self._graphs: dict[Any, CompiledStateGraph[Any, Run, Any, Any]] = {}
+        self._lock = threading.RLock()
+        self._tracing: Tracing | None = None
+        self._told: set[str] = set()
+
+    # -- a turn of a conversation
+
+    def ask(self, message: str, *, thread: str | None = None, output: type | None = None, yes: bool = False) -> Reply:
+        """Say something and wait for the reply.
+
+        `thread` continues an earlier conversation (`reply.thread_id`). `output`: a pydantic model; the reply's
+        `output` is then an instance of it. `yes` approves every call that would need approval, except denied ones.
+        Raises ThreadNotFound, ProviderError, StorageError, BudgetExceeded, Cancelled.
+        """
+        run = self._new_run(thread, yes)
+        return self._finish(run, self._first_input(run, message, thread), output)
+
+    def stream(self, message: str, *, thread: str | None = None, output: type | None = None, yes: bool = False) -> Iterator[Event]:
+        """The same, event by event: text as it is decoded, tools as they work, `Finished` with the reply at the end."""
+        run = self._new_run(thread, yes)
+        return self._events(run, self._first_input(run, message, thread), output)
+
+    def resume(self, thread: str, answer: Answer | Mapping[str, Answer] | None = None, *, yes: bool = False) -> Reply:
+        """Go on with a run that was paused or killed.
+
+        `answer`: the person's word on the calls that wait, one for all or by call id. Raises BadInput if a call
+        waits and there is neither an answer nor `yes`, ToolInputError if edited arguments do not fit the tool.
+        """
+        run = self._new_run(thread, yes)
+        return self._finish(run, self._resume_input(run, answer), None)
+
+    def resume_stream(self, thread: str, answer: Answer | Mapping[str, Answer] | None = None, *, yes: bool = False) -> Iterator[Event]:
+        """`resume`, event by event."""
+        run = self._new_run(thread, yes)
+        return self._events(run, self._resume_input(run, answer), None)
+
+    def call(self, tool: str, *, on_progress: Progress | None = None, **args: Any) -> ToolResult:
+        """Call a tool directly, with no model involved, and get its typed result.
+
+        Raises ToolNotFound, ToolInputError, and what the tool itself raises.
+        """
+        ctx = CallContext(self.services, on_progress=on_progress or (lambda message, fraction: None))
+        try:
+            with _interrupts_set(ctx.cancelled):
+                return run_tool(tool, args, ctx)
+        except (AgentkitError, KeyboardInterrupt):
+            raise
+        except Exception as error:
+            raise _unexpected(self.settings, f"tool {tool!r}", error) from error
+
+    # -- the async twins
+
+    async def aask(self, message: str, *, thread: str | None = None, output: type | None = None, yes: bool = False) -> Reply:
+        """The async twin of `ask`."""
+        return await asyncio.to_thread(self.ask, message, thread=thread, output=output, yes=yes)
+
+    async def astream(self, message: str, *, thread: str | None = None, output: type | None = None, yes: bool = False) -> AsyncIterator[Event]:
+        """The async twin of `stream`."""
+        events = self.stream(message, thread=thread, output=output, yes=yes)
+        while (event := await asyncio.to_thread(next, events, None)) is not None:
+            yield event
+
+    async def aresume(self, thread: str, answer: Answer | Mapping[str, Answer] | None = None, *, yes: bool = False) -> Reply:
+        """The async twin of `resume`."""
+        return await asyncio.to_thread(self.resume, thread, answer, yes=yes)
+
+    async def acall(self, tool: str, **args: Any) -> ToolResult:
+        """The async twin of `call`."""
+        return await asyncio.to_thread(self.call, tool, **args)
+
+    # -- what it is made of
+
+    @property
+    def graph(self) -> CompiledStateGraph[Any, Run, Any, Any]:
+        """The compiled LangGraph graph."""
+        return self._graph(None)
+
+    @property
+    def threads(self) -> Threads:
+        """The stored conversations: list, export, delete."""
+        return Threads(self.services.storage)
+
+    @property
+    def tracing(self) -> Tracing:
+        """Where runs are traced to."""
+        with self._lock:
+            if self._tracing is None:
+                self._tracing = Tracing(self.settings, self.services.storage)
+            return self._tracing
+
+    def close(self) -> None:
+        """Write what is left of the traces and close the database."""
+        if self._tracing is not None:
+            self._tracing.close()
+        self.services.close()
+
+    def __enter__(self) -> Agent:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Agent:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await asyncio.to_thread(self.close)
+
+    # -- below: how a run goes
+
+    def _graph(self, output: type | None) -> CompiledStateGraph[Any, Run, Any, Any]:
+        with self._lock:
+            if output not in self._graphs:
+                self._graphs[output] = self._build(output)
+            return self._graphs[output]
+
+    def _build(self, output: type | None) -> CompiledStateGraph[Any, Run, Any, Any]:
+        services, limits = self.services, self.settings.limits
+        fallbacks = [models.create(name, self.settings, services.plugins) for name in self.settings.fallbacks]
+        middleware: list[Any] = [
+            ModelCallLimitMiddleware(run_limit=limits.model_calls),
+            ToolCallLimitMiddleware(run_limit=limits.tool_calls),
+            ProviderErrors(),
+            *([ModelFallbackMiddleware(*fallbacks)] if fallbacks else []),
+            Surroundings(),
+            *(resolve(g.spec.target)(self.settings) for g in services.plugins.middleware.values()),
+            Repetition(),
+            Approval(),
+            ToolCalls(),
+        ]
+        return create_agent(
+            services.model,
+            [graph_tool(tool) for tool in services.toolbox],
+            system_prompt=services.prompts.get(SYSTEM_PROMPT).text("system"),
+            middleware=middleware,
+            response_format=output,
+            context_schema=Run,
+            checkpointer=services.storage.checkpointer(),
+            name="agentkit",
+        )
+
+    def _new_run(self, thread: str | None, yes: bool) -> Run:
+        return Run(self.services, thread or uuid.uuid4().hex[:12], str(uuid.uuid4()), yes=yes)
+
+    def _first_input(self, run: Run, message: str, thread: str | None) -> dict[str, Any]:
+        if not message.strip():
+            raise BadInput("the message is empty: say what you want to know or have done.")
+        if thread is not None:
+            if not self.threads.exists(thread):
+                raise ThreadNotFound(f"there is no thread {thread!r}. `agentkit threads list` shows them.")
+            self._close_cut_calls(run)
+        self.threads.touch(run.thread_id, message)
+        return {"messages": [user_message(message, self.services, run.trace_id)]}
+
+    def _close_cut_calls(self, run: Run) -> None:
+        """Answer tool calls that an interrupted turn left open: providers refuse a history with open calls."""
+        graph, config = self.graph, self._config(run)
+        messages = graph.get_state(config).values.get("messages", [])
+        closed = {m.tool_call_id for m in messages if isinstance(m, ToolMessage)}
+        last = next((m for m in reversed(messages) if isinstance(m, AIMessage)), None)
+        cut = [c for c in (last.tool_calls if last else []) if c["id"] not in closed]
+        notes = [ToolMessage("interrupted before it finished", name=c["name"], tool_call_id=c["id"], status="error") for c in cut]
+        if notes:
+            graph.update_state(config, {"messages": notes}, as_node="tools")
+
+    def _resume_input(self, run: Run, answer: Answer | Mapping[str, Answer] | None) -> Command[Any] | None:
+        if not self.threads.exists(run.thread_id):
+            raise ThreadNotFound(f"there is no thread {run.thread_id!r}. `agentkit threads list` shows them.")
+        waiting = self._interrupts(run)
+        if not waiting:
+            return None
+        answers: dict[str, Any] = {}
+        for interrupt_id, needed in waiting.items():
+            given = answer.get(needed.call_id) if isinstance(answer, Mapping) else answer
+            given = given or (Answer("approve") if run.yes else None)
+            if given is not None:
+                answers[interrupt_id] = self._checked(given, needed)
+        if not answers:
+            names = ", ".join(f"{n.name} ({n.call_id})" for n in waiting.values())
+            raise BadInput(f"thread {run.thread_id!r} waits for a word on {names}: give an answer, or yes=True.")
+        return Command(resume=answers)
+
+    def _checked(self, answer: Answer, needed: ApprovalNeeded) -> dict[str, Any]:
+        if answer.verdict == "edit":
+            if answer.args is None:
+                raise ToolInputError(f"an edit of {needed.name!r} needs the arguments to run instead.")
+            self.services.toolbox.get(needed.name).validate(answer.args)
+        return {"verdict": answer.verdict, "args": dict(answer.args or {}), "message": answer.message}
+
+    def _config(self, run: Run, *, traced: bool = False) -> dict[str, Any]:
+        config: dict[str, Any] = {"configurable": {"thread_id": run.thread_id}, "recursion_limit": 200}
+        if traced:
+            prompt = self.services.prompts.get(SYSTEM_PROMPT)
+            versions = {r.name: r.version for r in self.services.plugins.reports.values() if r.status == "OK"}
+            config |= {
+                "run_id": uuid.UUID(run.trace_id),
+                "run_name": "agentkit",
+                "callbacks": self.tracing.callbacks(run.thread_id),
+                "metadata": {"thread_id": run.thread_id, "model": self.services.model_name, "prompt": f"{prompt.name}@{prompt.hash}", "plugins": versions},
+            }
+        return config
+
+    def _finish(self, run: Run, input: dict[str, Any] | Command[Any] | None, output: type | None) -> Reply:  # noqa: A002
+        """Run to the end, or to the first pause."""
+        with self._guarded(run):
+            self._tell_remote(run)
+            self._graph(output).invoke(input, self._config(run, traced=True), context=run, durability="sync")
+            return self._reply(run, output)
+
+    def _events(self, run: Run, input: dict[str, Any] | Command[Any] | None, output: type | None) -> Iterator[Event]:  # noqa: A002
+        """The same in a thread of its own, so that tools can report while the caller listens."""
+        events: Queue[Event | BaseException | None] = Queue()
+        run.listener = events.put
+
+        def work() -> None:
+            try:
+                with self._guarded(run):
+                    self._tell_remote(run)
+                    stream = self._graph(output).stream(
+                        input, self._config(run, traced=True), context=run, durability="sync", stream_mode="messages"
+                    )
+                    for message, _ in stream:
+                        if isinstance(message, AIMessageChunk) and (text := message.text):
+                            run.emit(TextDelta(text))
+                    reply = self._reply(run, output)
+                for needed in reply.pending:
+                    run.emit(needed)
+                run.emit(Finished(reply))
+                events.put(None)
+            except BaseException as error:  # noqa: BLE001 - handed to the listening thread, which raises it
+                events.put(error)
+
+        worker = threading.Thread(target=work, name=f"agentkit-run-{run.thread_id}", daemon=True)
+        worker.start()
+        try:
+            while (event := events.get()) is not None:
+                if isinstance(event, BaseException):
+                    raise event
+                yield event
+        finally:
+            run.cancelled.set()
+            worker.join()
+
+    @contextmanager
+    def _guarded(self, run: Run) -> Iterator[None]:
+        """Ctrl-C reaches tools, and nothing unexpected leaves as a bare exception."""
+        try:
+            with _interrupts_set(run.cancelled):
+                yield
+        except (AgentkitError, KeyboardInterrupt):
+            raise
+        except Exception as error:
+            if run.cancelled.is_set():
+                raise Cancelled("the run was stopped.") from error
+            raise _unexpected(self.settings, "the run", error) from error
+
+    def _tell_remote(self, run: Run) -> None:
+        """Say once an agent what leaves the machine."""
+        if self.services.remote and "remote" not in self._told:
+            self._told.add("remote")
+            run.emit(Notice(REMOTE_NOTICE.format(model=self.services.model_name)))
+
+    def _interrupts(self, run: Run) -> dict[str, ApprovalNeeded]:
+        """The calls that wait for approval, by LangGraph's interrupt id."""
+        tasks = self.graph.get_state(self._config(run)).tasks
+        return {i.id: ApprovalNeeded(**i.value) for task in tasks for i in task.interrupts}
+
+    def _reply(self, run: Run, output: type | None) -> Reply:
+        state = self._graph(output).get_state(self._config(run))
+        turn = this_turn(state.values.get("messages", []))
+        pending = [ApprovalNeeded(**i.value) for task in state.tasks for i in task.interrupts]
+        last = turn[-1] if turn else None
+        text = last.text if isinstance(last, AIMessage) and not pending else ""
+        self.threads.touch(run.thread_id)
+        return Reply(
+            text=text,
+            thread_id=run.thread_id,
+            trace_id=run.trace_id,
+            model=self.services.model_name,
+            tool_calls=records(turn, self.services.toolbox),
+            usage=usage(turn),
+            pending=pending,
+            output=state.values.get("structured_response") if output else None,
+        )
+
+
+def _unexpected(settings: Settings, what: str, error: Exception) -> AgentkitError:
+    from agentkit.errors import ToolFailed
+
+    return ToolFailed(log_failure(settings, what, error))
+
+
+@contextmanager
+def _interrupts_set(cancelled: threading.Event) -> Iterator[None]:
+    """While this lasts, Ctrl-C sets the event before it raises: LangGraph waits for its tools' threads."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def stop(number: int, frame: Any) -> None:
+        cancelled.set()
+        if isinstance(before, Callable):  # type: ignore[arg-type]
+            before(number, frame)  # type: ignore[operator]
+
+    signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,155 @@
+"""What tools run on: the services of one agent, and the context of one call."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import traceback
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from agentkit import models
+from agentkit.datasets import Dataset, Workspace, open_dataset, resolve_name
+from agentkit.errors import Cancelled
+from agentkit.plugins import Plugins
+from agentkit.prompts import Prompts, search_folders
+from agentkit.redaction import redact
+from agentkit.settings import Settings
+from agentkit.storage import Storage
+from agentkit.toolbox import Toolbox
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
+    from agentkit.results import ToolResult
+
+Progress = Callable[[str, float | None], None]
+
+
+class Services:
+    """Everything that an agent, a command or a tool call works with, each made on first use."""
+
+    def __init__(
+        self, settings: Settings, *, model: str | BaseChatModel | None = None, plugins: Iterable[object] = (), prompts: Path | None = None
+    ) -> None:
+        self.settings = settings
+        self.plugins = Plugins(settings, plugins)
+        self.toolbox = Toolbox(self.plugins)
+        self._model = model
+        self._prompts = prompts
+
+    @cached_property
+    def model_name(self) -> str:
+        """`provider:name` of the chat model, or the class of the one that was given."""
+        if self._model is None or isinstance(self._model, str):
+            return models.choose(self.settings, self.plugins, self._model)
+        return type(self._model).__name__
+
+    @cached_property
+    def model(self) -> BaseChatModel:
+        """The chat model."""
+        if self._model is None or isinstance(self._model, str):
+            return models.create(self.model_name, self.settings, self.plugins)
+        return self._model
+
+    @property
+    def remote(self) -> bool:
+        """True if prompts leave this machine."""
+        if not (self._model is None or isinstance(self._model, str)):
+            return False
+        return models.spec_of(self.model_name, self.plugins).remote
+
+    @cached_property
+    def storage(self) -> Storage:
+        return Storage(self.settings)
+
+    @cached_property
+    def workspace(self) -> Workspace:
+        return Workspace(self.settings.root, self.settings.workspace.allow)
+
+    @cached_property
+    def prompts(self) -> Prompts:
+        given = [g.spec.folder for g in self.plugins.prompts]
+        return Prompts(search_folders(self.settings.folder, given, self._prompts))
+
+    def close(self) -> None:
+        """Close what was opened. The embedded Postgres stops with its last user."""
+        if "storage" in self.__dict__:
+            self.storage.close()
+
+
+@dataclass
+class CallContext:
+    """The `ToolContext` of one tool call."""
+
+    services: Services
+    by_model: bool = False
+    on_progress: Progress = lambda message, fraction: None
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def settings(self) -> Settings:
+        return self.services.settings
+
+    @property
+    def storage(self) -> Storage:
+        return self.services.storage
+
+    @property
+    def prompts(self) -> Prompts:
+        return self.services.prompts
+
+    @property
+    def model(self) -> BaseChatModel:
+        return self.services.model
+
+    def path(self, name: str) -> Path:
+        return self.services.workspace.path(name)
+
+    def dataset(self, name: str) -> Dataset:
+        found, note = resolve_name(name, self.services.workspace, self.by_model)
+        if note:
+            self.note(note)
+        return open_dataset(found, self.services.workspace)
+
+    def call(self, tool: str, **args: Any) -> ToolResult:
+        inner = CallContext(self.services, self.by_model, self.on_progress, self.cancelled)
+        return run_tool(tool, args, inner)
+
+    def progress(self, message: str, fraction: float | None = None) -> None:
+        if self.cancelled.is_set():
+            raise Cancelled("the call was stopped.")
+        self.on_progress(message, fraction)
+
+    def note(self, message: str) -> None:
+        self.notes.append(message)
+
+
+def run_tool(name: str, args: dict[str, Any], ctx: CallContext) -> ToolResult:
+    """Call a tool and add the notes that it made on the way to its result."""
+    return _noted(ctx.services.toolbox.get(name).call(args, ctx), ctx)
+
+
+async def arun_tool(name: str, args: dict[str, Any], ctx: CallContext) -> ToolResult:
+    """The async twin of `run_tool`."""
+    return _noted(await ctx.services.toolbox.get(name).acall(args, ctx), ctx)
+
+
+def _noted(result: ToolResult, ctx: CallContext) -> ToolResult:
+    return result.model_copy(update={"notes": [*result.notes, *ctx.notes]}) if ctx.notes else result
+
+
+def log_failure(settings: Settings, what: str, error: BaseException) -> str:
+    """Write an unexpected error with its stack to the log, and return the sentence that people and models see."""
+    reference = secrets.token_hex(4)
+    folder = settings.home / "logs"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "errors.log").open("a", encoding="utf-8") as log:
+        stack = "".join(traceback.format_exception(error))
+        log.write(redact(f"{datetime.now(UTC).isoformat()} {reference} {what}\n{stack}\n"))
+    return f"{what} failed unexpectedly; error {reference} in logs/errors.log of {settings.home.name}/ has the details."

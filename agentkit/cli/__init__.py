@@ -1,0 +1,115 @@
+"""The command line: one file per command, each imported when it is used."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from typing import Any
+
+import click
+
+from agentkit import __version__
+from agentkit.errors import AgentkitError
+from agentkit.redaction import redact
+
+COMMANDS = {
+    "chat": "agentkit.cli.chat:chat",
+    "run": "agentkit.cli.run:run",
+    "tool": "agentkit.cli.tool:tool",
+    "tools": "agentkit.cli.tool:tools",
+    "models": "agentkit.cli.models:models",
+    "plugins": "agentkit.cli.plugins:plugins_command",
+    "prompts": "agentkit.cli.prompts:prompts",
+    "threads": "agentkit.cli.threads:threads",
+    "traces": "agentkit.cli.traces:traces",
+    "doctor": "agentkit.cli.doctor:doctor",
+    "trust": "agentkit.cli.trust:trust",
+    "demo": "agentkit.cli.demo:demo",
+}
+
+
+class Commands(click.Group):
+    """Built-in commands by import string, then those of plugins."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*COMMANDS, *sorted(_plugin_commands())]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        from agentkit.specs import resolve
+
+        target = COMMANDS.get(cmd_name) or _plugin_commands().get(cmd_name)
+        return resolve(target) if target else None
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        from agentkit.errors import suggest
+
+        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            raise click.UsageError(f"there is no command {args[0]!r}.{suggest(args[0], self.list_commands(ctx))}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+def _plugin_commands() -> dict[str, str]:
+    from agentkit.cli.common import plugins
+
+    return {name: given.spec for name, given in plugins().commands.items()}
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="agentkit")
+@click.option("--debug", is_flag=True, envvar="AGENTKIT_DEBUG", help="Show stack traces and library warnings.")
+def cli(debug: bool) -> None:
+    """An agent for machine learning: train, evaluate, predict and ask, in words or as commands.
+
+    \b
+    Start here:
+      agentkit demo                                  the guided tour on real data
+      agentkit chat "What is in churn.csv?"          talk to the agent
+      agentkit tool train --dataset churn.csv --target churned
+    """
+    if not debug:
+        warnings.simplefilter("ignore")
+
+
+def main() -> None:
+    """Run a command. Exit codes: 0 done, 1 it failed, 2 used wrongly or bad input, 130 interrupted."""
+    debug = "--debug" in sys.argv[1:2] or os.environ.get("AGENTKIT_DEBUG", "") not in ("", "0")
+    sys.exit(_run(debug))
+
+
+def _run(debug: bool) -> int:
+    try:
+        done: Any = cli(standalone_mode=False)
+    except click.exceptions.Exit as ended:
+        return ended.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("\nagentkit: interrupted", err=True)
+        return 130
+    except AgentkitError as error:
+        if debug:
+            raise
+        click.echo(f"agentkit: {redact(str(error))}", err=True)
+        return error.exit_code
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader went away: nothing more to say
+        return 1
+    except Exception as error:
+        if debug:
+            raise
+        return _unexpected(error)
+    return done if isinstance(done, int) else 0
+
+
+def _unexpected(error: Exception) -> int:
+    from agentkit.calls import log_failure
+    from agentkit.settings import load_settings
+
+    try:
+        text = log_failure(load_settings(), "the command", error)
+    except (AgentkitError, OSError):
+        text = f"the command failed unexpectedly ({type(error).__name__}); --debug shows where."
+    click.echo(f"agentkit: {text}", err=True)
+    return 1

@@ -1,0 +1,69 @@
+"""What several commands share: settings and plugins of this folder, JSON on stdout, tables."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from agentkit.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from agentkit.agent import Agent
+    from agentkit.plugins import Plugins
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs, and nothing else, on stdout.")
+yes_option = click.option("--yes", "-y", is_flag=True, help="Approve every call that would ask, except denied ones.")
+model_option = click.option("--model", "-m", help="provider:name, such as openai:gpt-5.5, local or http://HOST/v1#NAME.")
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """The settings of the current folder. What is not trusted is said once on stderr."""
+    loaded = load_settings()
+    if loaded.untrusted:
+        names = ", ".join(loaded.untrusted)
+        click.echo(f"agentkit: agentkit.toml: {names} ignored until you run `agentkit trust`", err=True)
+    return loaded
+
+
+@lru_cache(maxsize=1)
+def plugins() -> Plugins:
+    """The plugins of the current folder. A failed one is said once on stderr."""
+    from agentkit.plugins import Plugins
+
+    loaded = Plugins(settings())
+    for report in loaded.failed:
+        click.echo(f"agentkit: plugin {report.name!r} FAILED: {report.cause}", err=True)
+    return loaded
+
+
+def make_agent(model: str | None = None) -> Agent:
+    """The agent of the current folder."""
+    from agentkit.agent import Agent
+
+    plugins()
+    return Agent(model, settings=settings())
+
+
+def print_json(value: Any) -> None:
+    """One JSON value on stdout."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Rows under headings, columns aligned; cells that are long or several lines are cut."""
+    cells = [[_cell(v) for v in row] for row in rows]
+    widths = [max([len(c), *(len(row[i]) for row in cells)]) for i, c in enumerate(columns)]
+    for row in [[c.upper() for c in columns], *cells]:
+        click.echo("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    text = "" if value is None else " ".join(str(value).split())
+    return text if len(text) <= 90 else text[:87] + "..."

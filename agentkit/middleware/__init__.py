@@ -1,0 +1,1 @@
+"""What stands around the model and the tools in the agent's loop, one file each."""
