@@ -1,0 +1,131 @@
+"""Connections to any PostgreSQL: their parameters, single ones, and pools. Imported when the database is used."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, TypeAlias
+from urllib.parse import quote, urlencode
+
+import psycopg
+import psycopg.conninfo
+from psycopg.rows import DictRow, dict_row
+from psycopg_pool import AsyncConnectionPool, ConnectionPool
+
+from agentkit.errors import StorageError
+
+Parameters: TypeAlias = dict[str, str]
+"""What libpq calls connection parameters: host, port, user, password, dbname, ..."""
+
+Connection: TypeAlias = psycopg.Connection[DictRow]
+AsyncConnection: TypeAlias = psycopg.AsyncConnection[DictRow]
+
+CONNECT_SECONDS = 10
+POOL_SIZE = 10
+_OPTIONS: dict[str, Any] = {"autocommit": True, "row_factory": dict_row, "prepare_threshold": 0}
+# SQLSTATE classes of a server that is gone or has no room; a query that was cancelled is the caller's affair
+_TROUBLE, _CANCELLED = ("08", "53", "57"), "57014"
+
+
+class Pool(ConnectionPool[Connection]):
+    """Connections in autocommit mode whose rows are dicts. Trouble with the server is a StorageError."""
+
+    @contextmanager
+    def connection(self, timeout: float | None = None) -> Iterator[Connection]:
+        """A connection for a `with` block; `timeout` in seconds."""
+        try:
+            with super().connection(timeout) as connection:
+                yield connection
+        except psycopg.OperationalError as error:
+            raise explained(error) from error
+
+
+class AsyncPool(AsyncConnectionPool[AsyncConnection]):
+    """The twin of `Pool` for one event loop."""
+
+    @asynccontextmanager
+    async def connection(self, timeout: float | None = None) -> AsyncIterator[AsyncConnection]:
+        """A connection for an `async with` block; `timeout` in seconds."""
+        try:
+            async with super().connection(timeout) as connection:
+                yield connection
+        except psycopg.OperationalError as error:
+            raise explained(error) from error
+
+
+def new_pool(conninfo: Callable[[], str]) -> Pool:
+    """An open pool. `conninfo` is asked before each new connection."""
+    return Pool(conninfo, kwargs=_OPTIONS, min_size=1, max_size=POOL_SIZE, open=True, check=Pool.check_connection)
+
+
+def new_async_pool(conninfo: Callable[[], Awaitable[str]], made: set[AsyncConnection]) -> AsyncPool:
+    """A pool that is still to be opened in its event loop. Its connections are added to `made`."""
+
+    async def remember(connection: AsyncConnection) -> None:
+        made.difference_update([old for old in made if old.closed])
+        made.add(connection)
+
+    check = AsyncPool.check_connection
+    return AsyncPool(
+        conninfo, kwargs=_OPTIONS, min_size=1, max_size=POOL_SIZE, open=False, configure=remember, check=check
+    )
+
+
+@contextmanager
+def connected(parameters: Parameters) -> Iterator[Connection]:
+    """One connection for a `with` block. Raises StorageError."""
+    try:
+        with psycopg.connect(as_url("postgresql", parameters), autocommit=True, row_factory=dict_row) as connection:
+            yield connection
+    except psycopg.Error as error:
+        where = parameters.get("host") or parameters.get("hostaddr") or "localhost"
+        raise StorageError(
+            f"Postgres on {where!r} cannot be used: {first_line(error, parameters)}. Check that it runs and has room, "
+            "and AGENTKIT_DATABASE_URL if that is set."
+        ) from None
+
+
+def parse(url: str) -> Parameters:
+    """The parameters of AGENTKIT_DATABASE_URL, whose scheme may name SQLAlchemy's driver. Raises StorageError."""
+    scheme, separator, rest = url.partition("://")
+    plain = scheme.partition("+")[0] + separator + rest
+    try:
+        found = psycopg.conninfo.conninfo_to_dict(plain)
+    except psycopg.ProgrammingError:
+        # libpq's own words would quote the password
+        raise StorageError(
+            "AGENTKIT_DATABASE_URL is not a PostgreSQL URL such as postgresql://USER:PASSWORD@HOST:5432/DATABASE, "
+            "special characters of the password percent-encoded."
+        ) from None
+    given = {name: str(value) for name, value in found.items() if value is not None}
+    return {"connect_timeout": str(CONNECT_SECONDS)} | given
+
+
+def as_url(scheme: str, parameters: Parameters) -> str:
+    """A URL that has all but user, password and database in its query, where any character may stand."""
+    rest = dict(parameters)
+    user, password, database = (quote(rest.pop(name, ""), safe="") for name in ("user", "password", "dbname"))
+    login = f"{user}:{password}@" if password else f"{user}@" if user else ""
+    return f"{scheme}://{login}/{database}?{urlencode(rest, quote_via=quote, safe='/')}"
+
+
+def explained(error: psycopg.OperationalError) -> Exception:
+    """A StorageError if the server is the trouble, else the error itself."""
+    state = error.sqlstate or "08"
+    if state == _CANCELLED or not state.startswith(_TROUBLE):
+        return error
+    return StorageError(
+        f"The database does not answer as it should: {first_line(error, {})}. Try again; if it goes on, see "
+        "`agentkit doctor`."
+    )
+
+
+def first_line(error: Exception, parameters: Parameters) -> str:
+    """The first line of an error's text, without the password and the full stop."""
+    return without_password((str(error).strip().splitlines() or [type(error).__name__])[0], parameters).rstrip(".")
+
+
+def without_password(text: str, parameters: Parameters) -> str:
+    """`text` with the password masked."""
+    password = parameters.get("password")
+    return text.replace(password, "***") if password else text
