@@ -1,0 +1,430 @@
+"""Readers: one for each family of file formats, all with the same face. Used by `agentkit.datasets` alone."""
+
+from __future__ import annotations
+
+import bz2
+import codecs
+import csv
+import gzip
+import io
+import itertools
+import json
+import lzma
+import re
+import zipfile
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Protocol, cast
+
+from agentkit.errors import DatasetError
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+_BLOCK = 1 << 20
+_BOMS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+
+
+class Reader(Protocol):
+    """What a `Dataset` needs of its files. `columns=None` means all of them."""
+
+    @property
+    def format(self) -> str: ...
+
+    def columns(self) -> list[str]: ...
+
+    def rows(self) -> int: ...
+
+    def frame(self, columns: list[str] | None) -> DataFrame: ...
+
+    def batches(self, rows: int, columns: list[str] | None) -> Iterator[DataFrame]: ...
+
+
+def open_reader(name: str, paths: tuple[Path, ...], kind: str, sheet: str | None) -> tuple[Reader, list[str]]:
+    """The reader for files of this kind (a suffix), with notes on what was guessed. Raises DatasetError."""
+    try:
+        if kind in (".parquet", ".pq", ".arrow", ".feather", ".ipc"):
+            return _open_arrow(name, paths, kind), []
+        if kind in (".xlsx", ".xlsm"):
+            return _open_sheet(name, paths[0], sheet)
+        if kind in (".json", ".jsonl", ".ndjson"):
+            return _open_json(name, paths[0], lines=kind != ".json"), []
+        return _open_text(name, paths[0], kind)
+    except (OSError, EOFError, lzma.LZMAError) as error:
+        raise DatasetError(f"{name!r} cannot be read: {_reason(error)}. Is it complete?") from error
+
+
+@dataclass(frozen=True)
+class TextReader:
+    """CSV, TSV and the like, of one encoding, delimiter and header."""
+
+    name: str
+    path: Path
+    encoding: str
+    delimiter: str
+    header: tuple[str, ...]
+    format: str = "csv"
+
+    def columns(self) -> list[str]:
+        return list(self.header)
+
+    def rows(self) -> int:
+        return sum(len(b) for b in self.batches(200_000, [self.header[0]]))
+
+    def frame(self, columns: list[str] | None) -> DataFrame:
+        with _readable(self.path) as file, self._explained():
+            frame: DataFrame = self._read(file, columns)
+            return frame[columns] if columns else frame
+
+    def batches(self, rows: int, columns: list[str] | None) -> Iterator[DataFrame]:
+        with _readable(self.path) as file, self._explained(), self._read(file, columns, chunksize=rows) as chunks:
+            for chunk in chunks:
+                yield chunk[columns] if columns else chunk
+
+    def _read(self, file: IO[bytes], columns: list[str] | None, **options: Any) -> Any:
+        import pandas as pd
+
+        return pd.read_csv(
+            file, sep=self.delimiter, encoding=self.encoding, names=list(self.header), header=0, usecols=columns,
+            na_values=["?"], skipinitialspace=True, index_col=False, low_memory=False, **options,
+        )  # fmt: skip
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        import pandas as pd
+
+        try:
+            yield
+        except (pd.errors.ParserError, UnicodeError, EOFError, OSError, lzma.LZMAError) as error:
+            raise DatasetError(f"{self.name!r} cannot be read: {_reason(error)}. Correct or save it again.") from error
+
+
+@dataclass(frozen=True)
+class RecordReader:
+    """Rows that come as dictionaries: JSON, JSON Lines; nested objects become columns `outer.inner`."""
+
+    name: str
+    path: Path
+    header: tuple[str, ...]
+    format: str
+
+    def columns(self) -> list[str]:
+        return list(self.header)
+
+    def rows(self) -> int:
+        return sum(1 for _ in _records(self.name, self.path, self.format))
+
+    def frame(self, columns: list[str] | None) -> DataFrame:
+        return self._framed(list(_records(self.name, self.path, self.format)), columns)
+
+    def batches(self, rows: int, columns: list[str] | None) -> Iterator[DataFrame]:
+        records = _records(self.name, self.path, self.format)
+        start = 0
+        while part := list(itertools.islice(records, rows)):
+            frame = self._framed(part, columns)
+            frame.index += start
+            start += len(part)
+            yield frame
+
+    def _framed(self, records: list[dict[str, Any]], columns: list[str] | None) -> DataFrame:
+        import pandas as pd
+
+        frame = pd.DataFrame.from_records([_flat(r) for r in records])
+        return frame.reindex(columns=columns or list(self.header))
+
+
+@dataclass(frozen=True)
+class SheetReader:
+    """One sheet of an Excel workbook: the first row that is not blank is the header."""
+
+    name: str
+    path: Path
+    sheet: str
+    header: tuple[str, ...]
+    format: str = "excel"
+
+    def columns(self) -> list[str]:
+        return list(self.header)
+
+    def rows(self) -> int:
+        return len(self.frame([self.header[0]]))
+
+    def frame(self, columns: list[str] | None) -> DataFrame:
+        import pandas as pd
+
+        with _workbook(self.name, self.path) as book:
+            rows = list(itertools.islice(_cells(book[self.sheet]), 1, None))
+        width = len(self.header)
+        padded = [(*r[:width], *[None] * (width - len(r))) for r in rows]
+        frame = pd.DataFrame.from_records(padded, columns=list(self.header)).infer_objects()
+        return frame[columns] if columns else frame
+
+    def batches(self, rows: int, columns: list[str] | None) -> Iterator[DataFrame]:
+        frame = self.frame(columns)
+        for start in range(0, len(frame), rows):
+            yield frame.iloc[start : start + rows]
+
+
+@dataclass(frozen=True)
+class ArrowReader:
+    """Parquet (one or several files) and Arrow, read in batches without loading the whole."""
+
+    name: str
+    data: Any
+    format: str
+
+    def columns(self) -> list[str]:
+        return list(self.data.schema.names)
+
+    def rows(self) -> int:
+        with self._explained():
+            return int(self.data.count_rows())
+
+    def frame(self, columns: list[str] | None) -> DataFrame:
+        with self._explained():
+            return cast("DataFrame", self.data.to_table(columns=columns).to_pandas(ignore_metadata=True))
+
+    def batches(self, rows: int, columns: list[str] | None) -> Iterator[DataFrame]:
+        start = 0
+        with self._explained():
+            for batch in self.data.to_batches(columns=columns, batch_size=rows):
+                if batch.num_rows:
+                    frame = cast("DataFrame", batch.to_pandas())
+                    frame.index += start
+                    start += len(frame)
+                    yield frame
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        import pyarrow as pa
+
+        try:
+            yield
+        except (pa.ArrowException, OSError) as error:
+            raise DatasetError(f"{self.name!r} cannot be read: {_reason(error)}. Is the file complete?") from error
+
+
+def _open_text(name: str, path: Path, kind: str) -> tuple[Reader, list[str]]:
+    encoding, notes = _encoding(name, path)
+    with _readable(path) as file, io.TextIOWrapper(cast("Any", file), encoding, "replace", newline="") as lines:
+        head = list(itertools.islice((line for line in lines if line.strip()), 50))
+    if not head:
+        raise DatasetError(f"{name!r} is empty. It needs a header and at least one row.")
+    delimiter = "\t" if kind == ".tsv" else _delimiter(head)
+    rows = [r for r in csv.reader(head, delimiter=delimiter, skipinitialspace=True) if r]
+    header = [cell.strip() or f"Unnamed: {i}" for i, cell in enumerate(rows[0])]
+    _check_header(name, header)
+    if len(rows) < 2:
+        raise DatasetError(f"{name!r} has a header but no rows.")
+    if len(rows[1]) > len(header) and any(rows[1][len(header) :]):
+        widths = f"the header has {len(header)} columns, the first row {len(rows[1])}"
+        raise DatasetError(f"{name!r}: {widths}. Name every column in the first line.")
+    return TextReader(name, path, encoding, delimiter, tuple(header), "tsv" if delimiter == "\t" else "csv"), notes
+
+
+def _open_json(name: str, path: Path, *, lines: bool) -> Reader:
+    kind = "jsonl" if lines else "json"
+    header: dict[str, None] = {}
+    for record in itertools.islice(_records(name, path, kind), 1000 if lines else None):
+        header.update(dict.fromkeys(_flat(record)))
+    if not header:
+        raise DatasetError(f"{name!r} is empty. It needs at least one object with the columns as keys.")
+    return RecordReader(name, path, tuple(header), kind)
+
+
+def _open_sheet(name: str, path: Path, sheet: str | None) -> tuple[Reader, list[str]]:
+    with _workbook(name, path) as book:
+        sheets: list[str] = [s.title for s in book.worksheets]
+        if sheet is not None and sheet not in sheets:
+            raise DatasetError(f"{name!r} names a sheet that is not there. Sheets: {', '.join(map(repr, sheets))}.")
+        chosen = sheet or sheets[0]
+        rows = list(itertools.islice(_cells(book[chosen]), 2))
+    if not rows:
+        raise DatasetError(f"{name!r}: sheet {chosen!r} is empty. It needs a header and at least one row.")
+    header = [f"Unnamed: {i}" if cell is None else str(cell).strip() for i, cell in enumerate(rows[0])]
+    _check_header(name, header)
+    if len(rows) < 2:
+        raise DatasetError(f"{name!r}: sheet {chosen!r} has a header but no rows.")
+    notes = []
+    if sheet is None and len(sheets) > 1:
+        other = f"{name}#{sheets[1]}"
+        notes = [f"{name!r} has {len(sheets)} sheets; {chosen!r} was read. Write {other!r} for another."]
+    return SheetReader(name, path, chosen, tuple(header)), notes
+
+
+def _open_arrow(name: str, paths: tuple[Path, ...], kind: str) -> Reader:
+    import pyarrow as pa
+    import pyarrow.dataset
+
+    kind = "parquet" if kind in (".parquet", ".pq") else "ipc"
+    try:
+        data = pyarrow.dataset.dataset([str(p) for p in paths], format=kind)
+        rows = data.count_rows()
+    except (pa.ArrowException, OSError) as error:
+        raise DatasetError(f"{name!r} is not a complete {kind} file. Write it again.") from error
+    _check_header(name, data.schema.names)
+    if not rows:
+        raise DatasetError(f"{name!r} has columns but no rows.")
+    return ArrowReader(name, data, "parquet" if kind == "parquet" else "arrow")
+
+
+def _check_header(name: str, header: Sequence[str]) -> None:
+    twice = [c for c, n in Counter(header).items() if n > 1]
+    if twice:
+        raise DatasetError(f"{name!r} has the column {twice[0]!r} more than once. Give every column a name of its own.")
+    if not header:
+        raise DatasetError(f"{name!r} has no columns.")
+
+
+def _encoding(name: str, path: Path) -> tuple[str, list[str]]:
+    """How the bytes read as text: UTF-8 if they are, else the best guess, with a note. Raises DatasetError."""
+    with _readable(path) as file:
+        first = file.read(_BLOCK)
+        for bom, encoding in _BOMS.items():
+            if first.startswith(bom):
+                return encoding, []
+        if b"\0" in first:
+            raise DatasetError(f"{name!r} is not a text file. Save the table as CSV or Parquet.")
+        decoder, block = codecs.getincrementaldecoder("utf-8")(), first
+        try:
+            while block:
+                decoder.decode(block)
+                block = file.read(_BLOCK)
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            return _guessed(name, first if block is first else first[: _BLOCK // 8] + block)
+    return "utf-8", []
+
+
+def _guessed(name: str, sample: bytes) -> tuple[str, list[str]]:
+    from charset_normalizer import from_bytes
+
+    # only the lines that are not ASCII say something about the encoding
+    telling = b"\n".join([line for line in sample.splitlines() if not line.isascii()][:400])
+    best = from_bytes(telling).best()
+    if best is None:
+        raise DatasetError(f"{name!r} is in no encoding that can be told. Save it as UTF-8.")
+    note = f"{name!r} is not UTF-8; it was read as {best.encoding}. If letters look wrong, save it as UTF-8."
+    return best.encoding, [note]
+
+
+def _delimiter(head: Sequence[str]) -> str:
+    """The delimiter that most often splits these lines into the same number of fields, above one; else the comma."""
+    best, score = ",", (0.0, 0)
+    for candidate in (",", ";", "\t", "|"):
+        widths = [len(r) for r in csv.reader(head, delimiter=candidate, skipinitialspace=True)]
+        width, times = Counter(widths).most_common(1)[0]
+        if width > 1 and (times / len(widths), width) > score:
+            best, score = candidate, (times / len(widths), width)
+    return best
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[IO[bytes]]:
+    """The file's bytes, decompressed."""
+    suffix = path.suffix.lower()
+    if suffix == ".zst":
+        import zstandard
+
+        with path.open("rb") as packed, zstandard.ZstdDecompressor().stream_reader(packed) as file:
+            yield cast("IO[bytes]", io.BufferedReader(file))
+        return
+    opener: Any = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}.get(suffix, open)
+    with opener(path, "rb") as file:
+        yield file
+
+
+def _records(name: str, path: Path, kind: str) -> Iterator[dict[str, Any]]:
+    """The objects of a JSON file, one a row. Raises DatasetError that names the place of an error."""
+    try:
+        with _readable(path) as file:
+            if kind == "jsonl":
+                yield from _parsed_lines(name, file)
+            else:
+                yield from _objects(name, json.loads(file.read().decode("utf-8-sig")))
+    except json.JSONDecodeError as error:
+        raise DatasetError(f"{name!r} is not valid JSON: line {error.lineno}: {error.msg}.") from error
+    except UnicodeDecodeError as error:
+        raise DatasetError(f"{name!r} is not UTF-8, as JSON must be. Save it as UTF-8.") from error
+    except (OSError, EOFError, lzma.LZMAError) as error:
+        raise DatasetError(f"{name!r} cannot be read: {_reason(error)}. Is it complete?") from error
+
+
+def _parsed_lines(name: str, lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
+    for number, line in enumerate(lines, 1):
+        text = line.decode("utf-8-sig" if number == 1 else "utf-8").strip()
+        if not text:
+            continue
+        try:
+            record = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise DatasetError(f"{name!r}, line {number}: not valid JSON: {error.msg}.") from error
+        if not isinstance(record, dict):
+            raise DatasetError(f"{name!r}, line {number}: each line must be an object with the columns as keys.")
+        yield record
+
+
+def _objects(name: str, data: Any) -> Iterator[dict[str, Any]]:
+    """The rows of a list of objects, of an object of columns, or of an object that holds one such list."""
+    if isinstance(data, dict) and data and all(isinstance(v, list) for v in data.values()):
+        only = next(iter(data.values()))
+        if len(data) > 1 or not all(isinstance(r, dict) for r in only):
+            if len({len(v) for v in data.values()}) > 1:
+                raise DatasetError(f"{name!r}: its columns have different lengths.")
+            data = [dict(zip(data, row, strict=True)) for row in zip(*data.values(), strict=True)]
+        else:
+            data = only
+    if isinstance(data, dict) and data and all(isinstance(v, dict) for v in data.values()):
+        index = dict.fromkeys(key for column in data.values() for key in column)
+        data = [{name: column.get(key) for name, column in data.items()} for key in index]
+    if not isinstance(data, list) or not all(isinstance(r, dict) for r in data):
+        raise DatasetError(f"{name!r} must be a list of objects, each a row with the columns as keys.")
+    yield from data
+
+
+def _flat(record: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in record.items():
+        if isinstance(value, dict):
+            flat.update(_flat(value, f"{prefix}{key}."))
+        else:
+            flat[prefix + key] = json.dumps(value) if isinstance(value, list) else value
+    return flat
+
+
+@contextmanager
+def _workbook(name: str, path: Path) -> Iterator[Any]:
+    import openpyxl
+    from openpyxl.utils.exceptions import InvalidFileException
+
+    try:
+        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+    except (InvalidFileException, OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise DatasetError(f"{name!r} is not an Excel workbook that can be read. Save it again as .xlsx.") from error
+    try:
+        yield book
+    finally:
+        book.close()
+
+
+def _cells(sheet: Any) -> Iterator[tuple[Any, ...]]:
+    """Rows of a sheet that are not blank, without the blank columns to the right."""
+    for row in sheet.iter_rows(values_only=True):
+        end = max((i for i, cell in enumerate(row, 1) if cell is not None), default=0)
+        if end:
+            yield row[:end]
+
+
+def _reason(error: BaseException) -> str:
+    """The first sentence of a library's message, without the class names in front."""
+    first = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return re.sub(r"^(Error tokenizing data\. )?(C error: )?", "", first).rstrip(".")[:200]
