@@ -1,38 +1,42 @@
 """The agent: a LangGraph graph over the registered tools, with threads in Postgres.
 
-    from agentkit import Agent
+from agentkit import Agent
 
-    with Agent() as agent:
-        reply = agent.ask("Train a model on churn.csv that predicts churned")
-        print(reply.text, reply.tool_calls)
+with Agent() as agent:
+    reply = agent.ask("Train a model on churn.csv that predicts churned")
+    print(reply.text, reply.tool_calls)
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 import threading
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from queue import Queue
 from typing import TYPE_CHECKING, Any
 
 from langchain.agents import create_agent
-from langchain.agents.middleware import ModelCallLimitMiddleware, ModelFallbackMiddleware, ToolCallLimitMiddleware
+from langchain.agents.middleware import ModelFallbackMiddleware
 from langchain_core.messages import AIMessage, AIMessageChunk, ToolMessage
 from langgraph.types import Command
 
 from agentkit import models
 from agentkit.calls import CallContext, Progress, Services, log_failure, run_tool
-from agentkit.errors import AgentkitError, BadInput, Cancelled, ThreadNotFound, ToolInputError
+from agentkit.errors import AgentkitError, BadInput, Cancelled, PromptError, ThreadNotFound, ToolFailed, ToolInputError
 from agentkit.events import ApprovalNeeded, Event, Finished, Notice, TextDelta
 from agentkit.middleware.approval import Approval
+from agentkit.middleware.budget import Budget
 from agentkit.middleware.provider_errors import ProviderErrors
 from agentkit.middleware.repetition import Repetition
 from agentkit.middleware.surroundings import Surroundings, user_message
 from agentkit.middleware.tool_calls import ToolCalls, graph_tool
+from agentkit.prompts import Prompt
 from agentkit.results import ToolResult
 from agentkit.runs import Answer, Reply, Run, records, this_turn, usage
 from agentkit.settings import Settings, load_settings
@@ -42,12 +46,27 @@ from agentkit.tracing import Tracing
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
+    from langchain_core.runnables import RunnableConfig
     from langgraph.graph.state import CompiledStateGraph
 
+__all__ = ["Agent", "Answer", "Reply"]
+
 SYSTEM_PROMPT = "agent"
+Input = Any
+"""What a graph is invoked with: new messages, the answers to interrupts, or None to go on."""
 REMOTE_NOTICE = (
-    "{model} is a remote model: your messages, file names and the tools' briefs (not whole files) are sent to its provider."
+    "{model} is remote: your messages, file names and the tools' briefs go to its provider, whole files do not."
 )
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a graph is built for; one graph a shape is kept. None: the agent's own system prompt, all tools, text."""
+
+    output: type | None = None
+    schema: str | None = None
+    system: str | None = None
+    tools: tuple[str, ...] | None = None
 
 
 class Agent:
@@ -69,7 +88,7 @@ class Agent:
     ) -> None:
         self.settings = settings or load_settings()
         self.services = Services(self.settings, model=model, plugins=plugins, prompts=prompts)
-        self._graphs: dict[Any, CompiledStateGraph[Any, Run, Any, Any]] = {}
+        self._graphs: dict[Shape, CompiledStateGraph[Any, Run, Any, Any]] = {}
         self._lock = threading.RLock()
         self._tracing: Tracing | None = None
         self._told: set[str] = set()
@@ -84,12 +103,14 @@ class Agent:
         Raises ThreadNotFound, ProviderError, StorageError, BudgetExceeded, Cancelled.
         """
         run = self._new_run(thread, yes)
-        return self._finish(run, self._first_input(run, message, thread), output)
+        return self._finish(run, self._first_input(run, message, thread), Shape(output))
 
-    def stream(self, message: str, *, thread: str | None = None, output: type | None = None, yes: bool = False) -> Iterator[Event]:
+    def stream(
+        self, message: str, *, thread: str | None = None, output: type | None = None, yes: bool = False
+    ) -> Iterator[Event]:
         """The same, event by event: text as it is decoded, tools as they work, `Finished` with the reply at the end."""
         run = self._new_run(thread, yes)
-        return self._events(run, self._first_input(run, message, thread), output)
+        return self._events(run, self._first_input(run, message, thread), Shape(output))
 
     def resume(self, thread: str, answer: Answer | Mapping[str, Answer] | None = None, *, yes: bool = False) -> Reply:
         """Go on with a run that was paused or killed.
@@ -98,19 +119,44 @@ class Agent:
         waits and there is neither an answer nor `yes`, ToolInputError if edited arguments do not fit the tool.
         """
         run = self._new_run(thread, yes)
-        return self._finish(run, self._resume_input(run, answer), None)
+        return self._finish(run, self._resume_input(run, answer), Shape())
 
-    def resume_stream(self, thread: str, answer: Answer | Mapping[str, Answer] | None = None, *, yes: bool = False) -> Iterator[Event]:
+    def resume_stream(
+        self, thread: str, answer: Answer | Mapping[str, Answer] | None = None, *, yes: bool = False
+    ) -> Iterator[Event]:
         """`resume`, event by event."""
         run = self._new_run(thread, yes)
-        return self._events(run, self._resume_input(run, answer), None)
+        return self._events(run, self._resume_input(run, answer), Shape())
+
+    def run(self, prompt: str | Prompt, inputs: Mapping[str, Any], *, yes: bool = False) -> Reply:
+        """Run a prompt file: its sections are the conversation, its header chooses tools and output.
+
+        Raises PromptError for missing or wrong inputs, and what `ask` raises.
+        """
+        chosen = self.services.prompts.get(prompt) if isinstance(prompt, str) else prompt
+        messages = chosen.render(**inputs)
+        spoken = [m for m in messages if m.role != "system"]
+        if not spoken or spoken[-1].role != "user":
+            raise PromptError(f"prompt {chosen.name!r} must end with a '# user' section to be run.")
+        tools, schema = chosen.header.tools, chosen.header.output
+        shape = Shape(
+            schema=json.dumps({"title": "answer", **schema}) if schema else None,
+            system="\n\n".join(m.text for m in messages if m.role == "system") or None,
+            tools=None if tools is None else tuple(tools),
+        )
+        run = self._new_run(None, yes)
+        self.threads.touch(run.thread_id, f"{chosen.name}: {spoken[-1].text}")
+        earlier = [(m.role, m.text) for m in spoken[:-1]]
+        return self._finish(
+            run, {"messages": [*earlier, user_message(spoken[-1].text, self.services, run.trace_id)]}, shape
+        )
 
     def call(self, tool: str, *, on_progress: Progress | None = None, **args: Any) -> ToolResult:
         """Call a tool directly, with no model involved, and get its typed result.
 
         Raises ToolNotFound, ToolInputError, and what the tool itself raises.
         """
-        ctx = CallContext(self.services, on_progress=on_progress or (lambda message, fraction: None))
+        ctx = CallContext(self.services, on_progress=on_progress or (lambda _message, _fraction: None))
         try:
             with _interrupts_set(ctx.cancelled):
                 return run_tool(tool, args, ctx)
@@ -121,17 +167,23 @@ class Agent:
 
     # -- the async twins
 
-    async def aask(self, message: str, *, thread: str | None = None, output: type | None = None, yes: bool = False) -> Reply:
+    async def aask(
+        self, message: str, *, thread: str | None = None, output: type | None = None, yes: bool = False
+    ) -> Reply:
         """The async twin of `ask`."""
         return await asyncio.to_thread(self.ask, message, thread=thread, output=output, yes=yes)
 
-    async def astream(self, message: str, *, thread: str | None = None, output: type | None = None, yes: bool = False) -> AsyncIterator[Event]:
+    async def astream(
+        self, message: str, *, thread: str | None = None, output: type | None = None, yes: bool = False
+    ) -> AsyncIterator[Event]:
         """The async twin of `stream`."""
         events = self.stream(message, thread=thread, output=output, yes=yes)
         while (event := await asyncio.to_thread(next, events, None)) is not None:
             yield event
 
-    async def aresume(self, thread: str, answer: Answer | Mapping[str, Answer] | None = None, *, yes: bool = False) -> Reply:
+    async def aresume(
+        self, thread: str, answer: Answer | Mapping[str, Answer] | None = None, *, yes: bool = False
+    ) -> Reply:
         """The async twin of `resume`."""
         return await asyncio.to_thread(self.resume, thread, answer, yes=yes)
 
@@ -144,7 +196,7 @@ class Agent:
     @property
     def graph(self) -> CompiledStateGraph[Any, Run, Any, Any]:
         """The compiled LangGraph graph."""
-        return self._graph(None)
+        return self._graph(Shape())
 
     @property
     def threads(self) -> Threads:
@@ -179,18 +231,17 @@ class Agent:
 
     # -- below: how a run goes
 
-    def _graph(self, output: type | None) -> CompiledStateGraph[Any, Run, Any, Any]:
+    def _graph(self, shape: Shape) -> CompiledStateGraph[Any, Run, Any, Any]:
         with self._lock:
-            if output not in self._graphs:
-                self._graphs[output] = self._build(output)
-            return self._graphs[output]
+            if shape not in self._graphs:
+                self._graphs[shape] = self._build(shape)
+            return self._graphs[shape]
 
-    def _build(self, output: type | None) -> CompiledStateGraph[Any, Run, Any, Any]:
-        services, limits = self.services, self.settings.limits
+    def _build(self, shape: Shape) -> CompiledStateGraph[Any, Run, Any, Any]:
+        services = self.services
         fallbacks = [models.create(name, self.settings, services.plugins) for name in self.settings.fallbacks]
         middleware: list[Any] = [
-            ModelCallLimitMiddleware(run_limit=limits.model_calls),
-            ToolCallLimitMiddleware(run_limit=limits.tool_calls),
+            Budget(self.settings.limits),
             ProviderErrors(),
             *([ModelFallbackMiddleware(*fallbacks)] if fallbacks else []),
             Surroundings(),
@@ -201,10 +252,13 @@ class Agent:
         ]
         return create_agent(
             services.model,
-            [graph_tool(tool) for tool in services.toolbox],
-            system_prompt=services.prompts.get(SYSTEM_PROMPT).text("system"),
+            [
+                graph_tool(services.toolbox.get(n))
+                for n in (services.toolbox.specs if shape.tools is None else shape.tools)
+            ],
+            system_prompt=shape.system or services.prompts.get(SYSTEM_PROMPT).text("system"),
             middleware=middleware,
-            response_format=output,
+            response_format=json.loads(shape.schema) if shape.schema else shape.output,
             context_schema=Run,
             checkpointer=services.storage.checkpointer(),
             name="agentkit",
@@ -213,7 +267,7 @@ class Agent:
     def _new_run(self, thread: str | None, yes: bool) -> Run:
         return Run(self.services, thread or uuid.uuid4().hex[:12], str(uuid.uuid4()), yes=yes)
 
-    def _first_input(self, run: Run, message: str, thread: str | None) -> dict[str, Any]:
+    def _first_input(self, run: Run, message: str, thread: str | None) -> Input:
         if not message.strip():
             raise BadInput("the message is empty: say what you want to know or have done.")
         if thread is not None:
@@ -230,11 +284,14 @@ class Agent:
         closed = {m.tool_call_id for m in messages if isinstance(m, ToolMessage)}
         last = next((m for m in reversed(messages) if isinstance(m, AIMessage)), None)
         cut = [c for c in (last.tool_calls if last else []) if c["id"] not in closed]
-        notes = [ToolMessage("interrupted before it finished", name=c["name"], tool_call_id=c["id"], status="error") for c in cut]
+        notes = [
+            ToolMessage("interrupted before it finished", name=c["name"], tool_call_id=c["id"], status="error")
+            for c in cut
+        ]
         if notes:
             graph.update_state(config, {"messages": notes}, as_node="tools")
 
-    def _resume_input(self, run: Run, answer: Answer | Mapping[str, Answer] | None) -> Command[Any] | None:
+    def _resume_input(self, run: Run, answer: Answer | Mapping[str, Answer] | None) -> Input:
         if not self.threads.exists(run.thread_id):
             raise ThreadNotFound(f"there is no thread {run.thread_id!r}. `agentkit threads list` shows them.")
         waiting = self._interrupts(run)
@@ -258,8 +315,8 @@ class Agent:
             self.services.toolbox.get(needed.name).validate(answer.args)
         return {"verdict": answer.verdict, "args": dict(answer.args or {}), "message": answer.message}
 
-    def _config(self, run: Run, *, traced: bool = False) -> dict[str, Any]:
-        config: dict[str, Any] = {"configurable": {"thread_id": run.thread_id}, "recursion_limit": 200}
+    def _config(self, run: Run, *, traced: bool = False) -> RunnableConfig:
+        config: RunnableConfig = {"configurable": {"thread_id": run.thread_id}, "recursion_limit": 200}
         if traced:
             prompt = self.services.prompts.get(SYSTEM_PROMPT)
             versions = {r.name: r.version for r in self.services.plugins.reports.values() if r.status == "OK"}
@@ -267,18 +324,23 @@ class Agent:
                 "run_id": uuid.UUID(run.trace_id),
                 "run_name": "agentkit",
                 "callbacks": self.tracing.callbacks(run.thread_id),
-                "metadata": {"thread_id": run.thread_id, "model": self.services.model_name, "prompt": f"{prompt.name}@{prompt.hash}", "plugins": versions},
+                "metadata": {
+                    "thread_id": run.thread_id,
+                    "model": self.services.model_name,
+                    "prompt": f"{prompt.name}@{prompt.hash}",
+                    "plugins": versions,
+                },
             }
         return config
 
-    def _finish(self, run: Run, input: dict[str, Any] | Command[Any] | None, output: type | None) -> Reply:  # noqa: A002
+    def _finish(self, run: Run, input: Input, shape: Shape) -> Reply:  # noqa: A002
         """Run to the end, or to the first pause."""
         with self._guarded(run):
             self._tell_remote(run)
-            self._graph(output).invoke(input, self._config(run, traced=True), context=run, durability="sync")
-            return self._reply(run, output)
+            self._graph(shape).invoke(input, self._config(run, traced=True), context=run, durability="sync")
+            return self._reply(run, shape)
 
-    def _events(self, run: Run, input: dict[str, Any] | Command[Any] | None, output: type | None) -> Iterator[Event]:  # noqa: A002
+    def _events(self, run: Run, input: Input, shape: Shape) -> Iterator[Event]:  # noqa: A002
         """The same in a thread of its own, so that tools can report while the caller listens."""
         events: Queue[Event | BaseException | None] = Queue()
         run.listener = events.put
@@ -287,13 +349,13 @@ class Agent:
             try:
                 with self._guarded(run):
                     self._tell_remote(run)
-                    stream = self._graph(output).stream(
+                    stream = self._graph(shape).stream(
                         input, self._config(run, traced=True), context=run, durability="sync", stream_mode="messages"
                     )
                     for message, _ in stream:
                         if isinstance(message, AIMessageChunk) and (text := message.text):
                             run.emit(TextDelta(text))
-                    reply = self._reply(run, output)
+                    reply = self._reply(run, shape)
                 for needed in reply.pending:
                     run.emit(needed)
                 run.emit(Finished(reply))
@@ -336,8 +398,8 @@ class Agent:
         tasks = self.graph.get_state(self._config(run)).tasks
         return {i.id: ApprovalNeeded(**i.value) for task in tasks for i in task.interrupts}
 
-    def _reply(self, run: Run, output: type | None) -> Reply:
-        state = self._graph(output).get_state(self._config(run))
+    def _reply(self, run: Run, shape: Shape) -> Reply:
+        state = self._graph(shape).get_state(self._config(run))
         turn = this_turn(state.values.get("messages", []))
         pending = [ApprovalNeeded(**i.value) for task in state.tasks for i in task.interrupts]
         last = turn[-1] if turn else None
@@ -351,13 +413,11 @@ class Agent:
             tool_calls=records(turn, self.services.toolbox),
             usage=usage(turn),
             pending=pending,
-            output=state.values.get("structured_response") if output else None,
+            output=state.values.get("structured_response") if shape.output or shape.schema else None,
         )
 
 
 def _unexpected(settings: Settings, what: str, error: Exception) -> AgentkitError:
-    from agentkit.errors import ToolFailed
-
     return ToolFailed(log_failure(settings, what, error))
 
 
@@ -371,8 +431,8 @@ def _interrupts_set(cancelled: threading.Event) -> Iterator[None]:
 
     def stop(number: int, frame: Any) -> None:
         cancelled.set()
-        if isinstance(before, Callable):  # type: ignore[arg-type]
-            before(number, frame)  # type: ignore[operator]
+        if callable(before):
+            before(number, frame)
 
     signal.signal(signal.SIGINT, stop)
     try:

@@ -34,7 +34,12 @@ class Services:
     """Everything that an agent, a command or a tool call works with, each made on first use."""
 
     def __init__(
-        self, settings: Settings, *, model: str | BaseChatModel | None = None, plugins: Iterable[object] = (), prompts: Path | None = None
+        self,
+        settings: Settings,
+        *,
+        model: str | BaseChatModel | None = None,
+        plugins: Iterable[object] = (),
+        prompts: Path | None = None,
     ) -> None:
         self.settings = settings
         self.plugins = Plugins(settings, plugins)
@@ -88,7 +93,7 @@ class CallContext:
 
     services: Services
     by_model: bool = False
-    on_progress: Progress = lambda message, fraction: None
+    on_progress: Progress = lambda _message, _fraction: None
     cancelled: threading.Event = field(default_factory=threading.Event)
     notes: list[str] = field(default_factory=list)
 

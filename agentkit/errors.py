@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import sys
 from collections.abc import Iterable
 from typing import ClassVar
 
@@ -103,6 +104,11 @@ class Cancelled(AgentkitError):
     """The run or the tool was asked to stop."""
 
     exit_code = 130
+
+
+def warn(message: str) -> None:
+    """One line on stderr: something a person should know, and the program goes on."""
+    sys.stderr.write(f"agentkit: {message}\n")
 
 
 def suggest(name: str, known: Iterable[str]) -> str:

@@ -23,7 +23,9 @@ def choose(settings: Settings, plugins: Plugins, asked: str | None = None) -> st
     """The name of the model to use: asked for, set, the first provider whose key is there, the embedded one."""
     if asked or settings.model:
         return str(asked or settings.model)
-    keyed = [g.spec.provider for g in plugins.models.values() if g.spec.key_variable and os.environ.get(g.spec.key_variable)]
+    keyed = [
+        g.spec.provider for g in plugins.models.values() if g.spec.key_variable and os.environ.get(g.spec.key_variable)
+    ]
     # OpenAI before Anthropic is the documented order; other plugins' providers follow
     keyed.sort(key=lambda provider: {"openai": 0, "anthropic": 1}.get(provider, 2))
     return keyed[0] if keyed else EMBEDDED
@@ -34,7 +36,9 @@ def spec_of(name: str, plugins: Plugins) -> ModelSpec:
     provider = name.partition(":")[0]
     if provider not in plugins.models:
         known = ", ".join(f"{p}:NAME" for p in plugins.models)
-        raise ModelNotFound(f"model {name!r}: no plugin offers {provider!r}.{suggest(provider, plugins.models)} Known: {known}.")
+        raise ModelNotFound(
+            f"model {name!r}: no plugin offers {provider!r}.{suggest(provider, plugins.models)} Known: {known}."
+        )
     return plugins.models[provider].spec
 
 
@@ -70,7 +74,9 @@ def explain(error: BaseException, name: str) -> ProviderError:
         529: "is overloaded; try again, or name a fallback in `fallbacks`",
     }
     if isinstance(status, int):
-        reason = reasons.get(status, "failed; try again, or name a fallback in `fallbacks`" if status >= 500 else "refused the request")
+        reason = reasons.get(
+            status, "failed; try again, or name a fallback in `fallbacks`" if status >= 500 else "refused the request"
+        )
         return ProviderError(f"model {name!r}: the provider {reason} (HTTP {status}).")
     if "Timeout" in kind:
         return ProviderError(f"model {name!r}: no answer in time; try again, or name a fallback in `fallbacks`.")

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
@@ -20,7 +21,7 @@ from typing import Any, Generic, Literal, TypeVar
 import pluggy
 
 from agentkit import hookspecs
-from agentkit.errors import PluginError, suggest
+from agentkit.errors import PluginError, suggest, warn
 from agentkit.settings import Settings
 from agentkit.specs import MiddlewareSpec, ModelSpec, PromptSource, ToolSpec
 
@@ -82,7 +83,7 @@ class Plugins:
             if plugin is not None and self._implements(plugin, hook):
                 try:
                     yield name, self._call_one(plugin, hook, arguments), None
-                except Exception as error:
+                except Exception as error:  # noqa: BLE001 - a plugin's failure stays its own
                     yield name, None, error
 
     def _discover(self) -> Iterator[tuple[PluginReport, Callable[[], object]]]:
@@ -96,7 +97,7 @@ class Plugins:
             else:
                 yield report, entry.load
         for path in self.settings.plugins.paths:
-            yield PluginReport(Path(path).stem, path), lambda path=path: _load_path(self.settings.folder, path)
+            yield PluginReport(Path(path).stem, path), partial(_load_path, self.settings.folder, path)
 
     def _add(self, report: PluginReport, load: Callable[[], object]) -> None:
         """Load and register one plugin; on any failure nothing of it stays."""
@@ -104,14 +105,13 @@ class Plugins:
         before = self._snapshot()
         known = self.reports.get(report.name)
         try:
-            if known is not None and known.status != "DISABLED":
-                raise PluginError(f"the name is already taken by the plugin from {known.origin}.")
+            self._check_free(report.name)
             with _named_while_loading(report.name):
                 plugin = load()
                 self._manager.register(plugin, report.name)
                 self._manager.check_pending()
                 self._register(report.name, plugin)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - a plugin's failure stays its own
             self._restore(before)
             if self._manager.has_plugin(report.name) and (known is None or known.status == "DISABLED"):
                 self._manager.unregister(name=report.name)
@@ -120,9 +120,14 @@ class Plugins:
         key = report.name if known is None or known.status == "DISABLED" else f"{report.name} ({report.origin})"
         self.reports[key] = report
 
+    def _check_free(self, name: str) -> None:
+        known = self.reports.get(name)
+        if known is not None and known.status != "DISABLED":
+            raise PluginError(f"the name is already taken by the plugin from {known.origin}.")
+
     def _register(self, name: str, plugin: object) -> None:
         """Take in what one plugin contributes; a name that is taken fails the plugin as a whole."""
-        tables: list[tuple[str, type, str, dict[str, Any]]] = [
+        tables: list[tuple[str, type[Any], str, dict[str, Any]]] = [
             ("register_tools", ToolSpec, "name", self.tools),
             ("register_models", ModelSpec, "provider", self.models),
             ("register_middleware", MiddlewareSpec, "name", self.middleware),
@@ -155,7 +160,9 @@ class Plugins:
     def _call_one(self, plugin: object, hook: str, arguments: dict[str, Any]) -> Any:
         """Call the hook on one plugin only; wrappers of other plugins still run around it."""
         others = [
-            p for _, p in self._manager.list_name_plugin() if p is not None and p is not plugin and not self._wraps(p, hook)
+            p
+            for _, p in self._manager.list_name_plugin()
+            if p is not None and p is not plugin and not self._wraps(p, hook)
         ]
         answers = self._manager.subset_hook_caller(hook, others)(**arguments)
         return answers[0] if answers else None
@@ -184,7 +191,11 @@ class Plugins:
 def _given(extra: Iterable[object]) -> Iterator[tuple[PluginReport, Callable[[], object]]]:
     for plugin in extra:
         name = getattr(plugin, "__name__", type(plugin).__name__)
-        yield PluginReport(name, "given to Agent"), lambda plugin=plugin: plugin
+        yield PluginReport(name, "given to Agent"), partial(_same, plugin)
+
+
+def _same(plugin: object) -> object:
+    return plugin
 
 
 def _built_in(entry: EntryPoint) -> bool:
@@ -224,15 +235,14 @@ def _cause(error: BaseException) -> str:
 def _named_while_loading(name: str) -> Iterator[None]:
     """Say on stderr which plugin is slow to load, and name it when the user interrupts."""
     start = time.perf_counter()
-    timer = threading.Timer(
-        SLOW_SECONDS, lambda: print(f"agentkit: plugin {name!r} has been loading for {SLOW_SECONDS:.0f} s", file=sys.stderr)
-    )
+    slow = f"plugin {name!r} has been loading for {SLOW_SECONDS:.0f} s"
+    timer = threading.Timer(SLOW_SECONDS, warn, [slow])
     timer.daemon = True
     timer.start()
     try:
         yield
     except KeyboardInterrupt:
-        print(f"agentkit: interrupted while loading plugin {name!r} ({time.perf_counter() - start:.1f} s)", file=sys.stderr)
+        warn(f"interrupted while loading plugin {name!r} ({time.perf_counter() - start:.1f} s)")
         raise
     finally:
         timer.cancel()

@@ -22,8 +22,13 @@ SUFFIX = ".prompt.md"
 Role = Literal["system", "user", "assistant"]
 InputType = Literal["string", "integer", "number", "boolean", "list", "object"]
 _PYTHON: dict[str, tuple[type, ...]] = {
-    "string": (str,), "integer": (int,), "number": (int, float), "boolean": (bool,), "list": (list, tuple), "object": (dict,),
-}  # fmt: skip
+    "string": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+    "list": (list, tuple),
+    "object": (dict,),
+}
 _SECTION = re.compile(r"^# (system|user|assistant)[ \t]*$", re.MULTILINE)
 
 
@@ -86,10 +91,14 @@ class Prompt:
         declared = self.header.inputs
         for name in given:
             if name not in declared:
-                raise PromptError(f"prompt {self.name!r} has no input {name!r} (it has: {', '.join(declared) or 'none'}).{suggest(name, declared)}")
+                known = ", ".join(declared) or "none"
+                hint = suggest(name, declared)
+                raise PromptError(f"prompt {self.name!r} has no input {name!r} (it has: {known}).{hint}")
         for name, spec in declared.items():
             if name not in given and spec.must:
-                raise PromptError(f"prompt {self.name!r} needs the input {name!r} ({spec.type}). {spec.description}".rstrip())
+                raise PromptError(
+                    f"prompt {self.name!r} needs the input {name!r} ({spec.type}). {spec.description}".rstrip()
+                )
             if name in given and not _fits(given[name], spec.type):
                 raise PromptError(f"prompt {self.name!r}: input {name!r} must be a {spec.type}, not {given[name]!r}.")
         return {name: given.get(name, spec.default) for name, spec in declared.items()}
@@ -98,9 +107,10 @@ class Prompt:
         from jinja2 import TemplateError
 
         try:
-            return _environment().from_string(template).render(**values, examples=self.header.examples).strip()
+            filled: str = _environment().from_string(template).render(**values, examples=self.header.examples)
         except TemplateError as error:
             raise PromptError(f"prompt {self.name!r} ({self.path}): {error}") from error
+        return filled.strip()
 
 
 class Prompts:
@@ -120,7 +130,9 @@ class Prompts:
     def get(self, name: str) -> Prompt:
         """Read and check one prompt. Raises PromptError."""
         if name not in self.paths:
-            raise PromptError(f"there is no prompt {name!r}.{suggest(name, self.paths)} `agentkit prompts list` shows them.")
+            raise PromptError(
+                f"there is no prompt {name!r}.{suggest(name, self.paths)} `agentkit prompts list` shows them."
+            )
         return read_prompt(self.paths[name])
 
 
@@ -156,8 +168,10 @@ def read_prompt(path: Path) -> Prompt:
         raise PromptError(f"{path}: front matter: {_first_problem(error)}") from error
     pieces = _SECTION.split(text[matter.end() :])
     if pieces[0].strip() or len(pieces) < 3:
-        raise PromptError(f"{path}: the text after the front matter must begin with '# system', '# user' or '# assistant'.")
-    sections: list[tuple[Role, str]] = [(role, body.strip()) for role, body in zip(pieces[1::2], pieces[2::2], strict=True)]  # type: ignore[misc]
+        raise PromptError(
+            f"{path}: the text after the front matter must begin with '# system', '# user' or '# assistant'."
+        )
+    sections = [(cast(Role, role), body.strip()) for role, body in zip(pieces[1::2], pieces[2::2], strict=True)]
     name = path.name.removesuffix(SUFFIX)
     return Prompt(name, path, header, tuple(sections), hashlib.sha256(text.encode()).hexdigest()[:12])
 
@@ -183,4 +197,6 @@ def _environment() -> Any:
     from jinja2 import StrictUndefined
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-    return ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False, trim_blocks=True, lstrip_blocks=True)  # noqa: S701
+    return ImmutableSandboxedEnvironment(
+        undefined=StrictUndefined, autoescape=False, trim_blocks=True, lstrip_blocks=True
+    )

@@ -118,7 +118,9 @@ def _record(message: ToolMessage, toolbox: Toolbox) -> ToolCallRecord:
     if message.status != "error":
         kind = toolbox.get(name).result_type if name in toolbox.specs and "result" in kept else TextResult
         value = kind.model_validate(kept.get("result", {"text": text}))
-    return ToolCallRecord(message.tool_call_id, name, kept.get("args", {}), message.status, text, kept.get("seconds", 0.0), value)
+    return ToolCallRecord(
+        message.tool_call_id, name, kept.get("args", {}), message.status, text, kept.get("seconds", 0.0), value
+    )
 
 
 def usage(messages: Iterable[AnyMessage]) -> dict[str, int]:

@@ -31,9 +31,9 @@ class ModelSpec:
     """A provider of chat models.
 
     `target` names a function `(name: str, settings: Settings) -> BaseChatModel`; `name` is what follows
-    `provider:` in a model's name, '' for the provider's default, or the whole address if it is one. `key_variable` is the environment variable
-    whose presence makes this provider a candidate when the user named no model. `remote` says whether
-    prompts leave the machine.
+    `provider:` in a model's name, '' for the provider's default, or the whole address if it is one.
+    `key_variable` is the environment variable whose presence makes this provider a candidate when the user named
+    no model. `remote` says whether prompts leave the machine.
     """
 
     provider: str

@@ -33,14 +33,14 @@ class Threads:
         with self._storage.pool().connection() as connection:
             return connection.execute("select from threads where thread_id = %s", [thread_id]).fetchone() is not None
 
-    def list(self, last: int = 20) -> list[dict[str, Any]]:
+    def recent(self, last: int = 20) -> list[dict[str, Any]]:
         """The threads used last, newest first: thread_id, title, created_at, updated_at."""
         with self._storage.pool().connection() as connection:
             return connection.execute("select * from threads order by updated_at desc limit %s", [last]).fetchall()
 
     def latest(self) -> str:
         """The id of the thread used last. Raises ThreadNotFound if there is none."""
-        rows = self.list(1)
+        rows = self.recent(1)
         if not rows:
             raise ThreadNotFound("there is no thread yet; start one with `agentkit chat`.")
         return str(rows[0]["thread_id"])

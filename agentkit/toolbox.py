@@ -42,11 +42,18 @@ class Tool:
     @property
     def schema(self) -> dict[str, Any]:
         """JSON schema of the arguments, without titles."""
-        return _without_titles(self.arguments.model_json_schema())
+        schema: dict[str, Any] = _without_titles(self.arguments.model_json_schema())
+        return schema
 
     def describe(self) -> dict[str, Any]:
         """As `agentkit tools --json` prints it."""
-        return {"name": self.name, "summary": self.spec.summary, "risk": self.risk, "plugin": self.plugin, "schema": self.schema}
+        return {
+            "name": self.name,
+            "summary": self.spec.summary,
+            "risk": self.risk,
+            "plugin": self.plugin,
+            "schema": self.schema,
+        }
 
     def validate(self, args: Mapping[str, Any]) -> dict[str, Any]:
         """The arguments that were given, as their types want them. Raises ToolInputError."""
@@ -76,7 +83,8 @@ class Tool:
 
     def _checked(self, result: Any) -> ToolResult:
         if not isinstance(result, self.result_type):
-            raise PluginError(f"tool {self.name!r} of plugin {self.plugin!r} returned {type(result).__name__}, not {self.result_type.__name__}.")
+            returned, declared = type(result).__name__, self.result_type.__name__
+            raise PluginError(f"tool {self.name!r} of plugin {self.plugin!r} returned {returned}, not {declared}.")
         return result
 
     def _problems(self, error: ValidationError) -> str:
@@ -87,7 +95,9 @@ class Tool:
             if problem["type"] == "extra_forbidden":
                 found.append(f"there is no argument {name!r} (it has: {', '.join(known)}).{suggest(name, known)}")
             elif problem["type"] == "missing":
-                found.append(f"the argument {name!r} is missing ({self.arguments.model_fields[name].description or 'required'}).")
+                found.append(
+                    f"the argument {name!r} is missing ({self.arguments.model_fields[name].description or 'required'})."
+                )
             else:
                 found.append(f"argument {name!r}: {problem['msg']}, not {_shown(problem['input'])}.")
         return f"tool {self.name!r}: " + " ".join(found)
@@ -132,7 +142,9 @@ def load_tool(given: Given[ToolSpec], settings: Any = None) -> Tool:
     except PluginError as error:
         raise PluginError(f"tool {spec.name!r} of plugin {given.plugin!r}: {error}") from error
     except (NameError, TypeError) as error:
-        raise PluginError(f"tool {spec.name!r} of plugin {given.plugin!r}: its type hints cannot be read: {error}") from error
+        raise PluginError(
+            f"tool {spec.name!r} of plugin {given.plugin!r}: its type hints cannot be read: {error}"
+        ) from error
 
 
 def _from_function(given: Given[ToolSpec], function: Callable[..., Any], hints: dict[str, Any], returned: Any) -> Tool:
@@ -155,7 +167,9 @@ def _from_function(given: Given[ToolSpec], function: Callable[..., Any], hints: 
 
 
 def _is_langchain_tool(annotation: Any) -> bool:
-    return isinstance(annotation, type) and any(c.__module__.startswith("langchain_core.tools") for c in annotation.__mro__)
+    return isinstance(annotation, type) and any(
+        c.__module__.startswith("langchain_core.tools") for c in annotation.__mro__
+    )
 
 
 def _from_langchain(given: Given[ToolSpec], tool: Any) -> Tool:

@@ -7,9 +7,9 @@ slow or gone costs a warning and the rows, never the run.
 from __future__ import annotations
 
 import json
+import math
 import os
 import queue
-import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -18,9 +18,10 @@ from uuid import UUID
 from langchain_core.messages import BaseMessage
 from langchain_core.tracers.base import BaseTracer
 from langchain_core.tracers.schemas import Run as TracedRun
+from langgraph.types import Command
 from pydantic import BaseModel
 
-from agentkit.errors import TraceNotFound
+from agentkit.errors import TraceNotFound, warn
 from agentkit.redaction import redact
 from agentkit.settings import Settings, TraceSettings
 
@@ -35,9 +36,10 @@ TEXT_LIMIT = 20_000
 """Characters kept of one text in a trace."""
 _HIDDEN = "langsmith:hidden"
 _UPSERT = """
-insert into traces (run_id, trace_id, parent_id, thread_id, name, kind, started_at, ended_at, status, inputs, outputs, error, metadata)
-values (%(run_id)s, %(trace_id)s, %(parent_id)s, %(thread_id)s, %(name)s, %(kind)s, %(started_at)s, %(ended_at)s, %(status)s,
-        %(inputs)s, %(outputs)s, %(error)s, %(metadata)s)
+insert into traces (run_id, trace_id, parent_id, thread_id, name, kind, started_at, ended_at, status,
+                    inputs, outputs, error, metadata)
+values (%(run_id)s, %(trace_id)s, %(parent_id)s, %(thread_id)s, %(name)s, %(kind)s, %(started_at)s, %(ended_at)s,
+        %(status)s, %(inputs)s, %(outputs)s, %(error)s, %(metadata)s)
 on conflict (run_id) do update set ended_at = excluded.ended_at, status = excluded.status, outputs = excluded.outputs,
                                    error = excluded.error, metadata = excluded.metadata
 """
@@ -85,7 +87,9 @@ def langsmith_key() -> str | None:
     return os.environ.get("LANGSMITH_API_KEY") or os.environ.get("LANGCHAIN_API_KEY")
 
 
-def list_traces(storage: Storage, last: int = 20, *, errors_only: bool = False, thread: str | None = None) -> list[dict[str, Any]]:
+def list_traces(
+    storage: Storage, last: int = 20, *, errors_only: bool = False, thread: str | None = None
+) -> list[dict[str, Any]]:
     """The newest traces, one row each, newest first."""
     query = """
         select t.trace_id::text, t.thread_id, t.started_at, t.ended_at, t.status, t.error, t.metadata,
@@ -104,14 +108,19 @@ def show_trace(storage: Storage, trace_id: str) -> list[dict[str, Any]]:
     """All runs of one trace in order of start. `trace_id` may be its beginning. Raises TraceNotFound."""
     with storage.pool().connection() as connection:
         matches = connection.execute(
-            "select distinct trace_id::text as id from traces where starts_with(trace_id::text, %s) limit 2", [trace_id.lower()]
+            "select distinct trace_id::text as id from traces where starts_with(trace_id::text, %s) limit 2",
+            [trace_id.lower()],
         ).fetchall()
         if len(matches) != 1:
-            problem = "matches several traces; give more of it" if matches else "is not stored; `agentkit traces list` shows them"
+            problem = (
+                "matches several traces; give more of it"
+                if matches
+                else "is not stored; `agentkit traces list` shows them"
+            )
             raise TraceNotFound(f"trace {trace_id!r} {problem}.")
         return connection.execute(
-            "select run_id::text, parent_id::text, trace_id::text, thread_id, name, kind, started_at, ended_at, status, inputs, outputs,"
-            " error, metadata from traces where trace_id = %s order by started_at",
+            "select run_id::text, parent_id::text, trace_id::text, thread_id, name, kind, started_at, ended_at, status,"
+            " inputs, outputs, error, metadata from traces where trace_id = %s order by started_at",
             [matches[0]["id"]],
         ).fetchall()
 
@@ -140,13 +149,20 @@ class _LocalTracer(BaseTracer):
         interrupted = run.error is not None and "GraphInterrupt" in run.error
         status = "paused" if interrupted else "error" if run.error else "success" if run.end_time else "running"
         return {
-            "run_id": run.id, "trace_id": run.trace_id, "parent_id": _visible_parent(run, self.run_map), "thread_id": self._thread_id,
-            "name": run.name, "kind": run.run_type, "started_at": run.start_time, "ended_at": run.end_time, "status": status,
+            "run_id": run.id,
+            "trace_id": run.trace_id,
+            "parent_id": _visible_parent(run, self.run_map),
+            "thread_id": self._thread_id,
+            "name": run.name,
+            "kind": "llm" if run.run_type == "chat_model" else run.run_type,
+            "started_at": run.start_time,
+            "ended_at": run.end_time,
+            "status": status,
             "inputs": {} if self._settings.hide_inputs else run.inputs,
             "outputs": {} if self._settings.hide_outputs else run.outputs,
             "error": None if interrupted or not run.error else run.error.strip().splitlines()[0],
             "metadata": (run.extra or {}).get("metadata", {}),
-        }  # fmt: skip
+        }
 
 
 def _visible_parent(run: TracedRun, runs: dict[str, TracedRun]) -> UUID | None:
@@ -193,18 +209,21 @@ class _Writer:
         try:
             with self._storage.pool().connection(timeout=5) as connection, connection.cursor() as cursor:
                 cursor.executemany(_UPSERT, rows)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - tracing never breaks a run
             self._warn(type(error).__name__)
 
     def _warn(self, why: str) -> None:
         if not self._warned:
             self._warned = True
-            print(f"agentkit: some traces are lost ({why})", file=sys.stderr)
+            warn(f"some traces are lost ({why})")
 
 
 def _storable(row: dict[str, Any]) -> dict[str, Any]:
     """The row as Postgres takes it: JSON with secrets masked and without NUL characters, which jsonb refuses."""
-    as_json = {key: redact(json.dumps(plain(row[key]), ensure_ascii=False)).replace("\\u0000", "") for key in ("inputs", "outputs", "metadata")}
+    as_json = {
+        key: redact(json.dumps(plain(row[key]), ensure_ascii=False)).replace("\\u0000", "")
+        for key in ("inputs", "outputs", "metadata")
+    }
     return row | as_json | {"error": redact(row["error"]).replace("\0", "") if row["error"] else None}
 
 
@@ -214,9 +233,23 @@ def plain(value: Any) -> Any:
         calls = getattr(value, "tool_calls", None)
         usage = getattr(value, "usage_metadata", None)
         extra = {"tool_calls": plain(calls)} if calls else {}
-        return {"role": value.type, "content": plain(value.content), **extra, **({"usage": plain(usage)} if usage else {})}
+        return {
+            "role": value.type,
+            "content": plain(value.content),
+            **extra,
+            **({"usage": plain(usage)} if usage else {}),
+        }
     if isinstance(value, BaseModel):
         return plain(value.model_dump(mode="python"))
+    if isinstance(value, Command):
+        return plain(value.update)
+    if (
+        isinstance(value, dict) and value.get("lc") == 1 and "kwargs" in value
+    ):  # LangChain's serialised form of a message
+        kept = {
+            k: v for k, v in value["kwargs"].items() if k in ("content", "tool_calls", "name", "usage_metadata") and v
+        }
+        return {"role": value["kwargs"].get("type", value["id"][-1]), **plain(kept)}
     if isinstance(value, dict):
         return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple, set)):
@@ -224,7 +257,7 @@ def plain(value: Any) -> Any:
     if value is None or isinstance(value, (bool, int)):
         return value
     if isinstance(value, float):
-        return value if value == value and abs(value) != float("inf") else str(value)
+        return value if math.isfinite(value) else str(value)
     text = value if isinstance(value, str) else str(value)
     return text if len(text) <= TEXT_LIMIT else text[:TEXT_LIMIT] + f"... [{len(text) - TEXT_LIMIT} characters more]"
 

@@ -41,7 +41,9 @@ class Commands(click.Group):
         target = COMMANDS.get(cmd_name) or _plugin_commands().get(cmd_name)
         return resolve(target) if target else None
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
         from agentkit.errors import suggest
 
         if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:

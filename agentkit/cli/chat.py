@@ -28,7 +28,9 @@ HELP = "/exit ends, /thread shows the thread's id, /new starts another thread, /
 @model_option
 @yes_option
 @json_option
-def chat(message: str | None, continued: bool, thread: str | None, resume: bool, model: str | None, yes: bool, as_json: bool) -> int:
+def chat(
+    message: str | None, continued: bool, thread: str | None, resume: bool, model: str | None, yes: bool, as_json: bool
+) -> int:
     """Talk to the agent. With a MESSAGE it answers and ends; `-` reads the message from stdin.
 
     \b
@@ -63,7 +65,9 @@ def _answer_json(agent: Agent, message: str | None, thread: str | None, resume: 
 
 
 def _answer(agent: Agent, message: str | None, thread: str | None, resume: bool, yes: bool) -> int:
-    events = agent.resume_stream(str(thread), yes=yes) if resume else agent.stream(message or "", thread=thread, yes=yes)
+    events = (
+        agent.resume_stream(str(thread), yes=yes) if resume else agent.stream(message or "", thread=thread, yes=yes)
+    )
     reply = Screen().show(events)
     while reply.pending:
         if not sys.stdin.isatty():
@@ -99,14 +103,16 @@ def _turn(agent: Agent, said: str, thread: str | None, yes: bool) -> str | None:
     try:
         reply = screen.show(agent.stream(said, thread=thread, yes=yes))
         while reply.pending:
-            reply = screen.show(agent.resume_stream(reply.thread_id, {p.call_id: _ask_person(p) for p in reply.pending}))
+            reply = screen.show(
+                agent.resume_stream(reply.thread_id, {p.call_id: _ask_person(p) for p in reply.pending})
+            )
     except KeyboardInterrupt:
         click.echo("\n(interrupted; what was finished is kept)", err=True)
     except AgentkitError as error:
         click.echo(f"agentkit: {error}", err=True)
     else:
         return reply.thread_id
-    rows = agent.threads.list(1)
+    rows = agent.threads.recent(1)
     return thread or (rows[0]["thread_id"] if rows else None)
 
 
@@ -143,7 +149,9 @@ class Screen:
             click.secho(f"  {share}{event.message}", err=True, dim=True)
         elif isinstance(event, kinds.ToolFinished):
             color = "green" if event.status == "success" else "red"
-            click.secho(f"  {'done' if event.status == 'success' else 'failed'} in {event.seconds:.1f} s", err=True, fg=color)
+            click.secho(
+                f"  {'done' if event.status == 'success' else 'failed'} in {event.seconds:.1f} s", err=True, fg=color
+            )
             for line in event.brief.splitlines():
                 click.secho(f"  {line}", err=True, dim=True)
         elif isinstance(event, kinds.Notice):
@@ -160,14 +168,18 @@ def _ask_person(needed: ApprovalNeeded) -> Answer:
 
     click.secho(f"{needed.name} wants to run ({needed.reason}):", err=True, fg="yellow")
     click.echo(json.dumps(needed.args, indent=2, ensure_ascii=False), err=True)
-    choice = click.prompt("Run it? [y]es, [n]o, [e]dit", type=click.Choice(["y", "n", "e"]), show_choices=False, err=True)
+    choice = click.prompt(
+        "Run it? [y]es, [n]o, [e]dit", type=click.Choice(["y", "n", "e"]), show_choices=False, err=True
+    )
     if choice == "y":
         return Answer("approve")
     if choice == "n":
         return Answer("refuse", message=click.prompt("Why (for the model)", default="", show_default=False, err=True))
     while True:
         try:
-            return Answer("edit", json.loads(click.prompt("Arguments as JSON", default=json.dumps(needed.args), err=True)))
+            return Answer(
+                "edit", json.loads(click.prompt("Arguments as JSON", default=json.dumps(needed.args), err=True))
+            )
         except ValueError as error:
             click.echo(f"that is not JSON: {error}", err=True)
 

@@ -15,9 +15,13 @@ if TYPE_CHECKING:
     from agentkit.agent import Agent
     from agentkit.plugins import Plugins
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs, and nothing else, on stdout.")
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON for programs, and nothing else, on stdout."
+)
 yes_option = click.option("--yes", "-y", is_flag=True, help="Approve every call that would ask, except denied ones.")
-model_option = click.option("--model", "-m", help="provider:name, such as openai:gpt-5.5, local or http://HOST/v1#NAME.")
+model_option = click.option(
+    "--model", "-m", help="provider:name, such as openai:gpt-5.5, local or http://HOST/v1#NAME."
+)
 
 
 @lru_cache(maxsize=1)

@@ -20,7 +20,19 @@ def plugins_command(timing: bool, as_json: bool) -> None:
     """
     reports = plugins().reports.values()
     if as_json:
-        print_json([{"name": r.name, "status": r.status, "version": r.version, "origin": r.origin, "cause": r.cause, "seconds": round(r.seconds, 4)} for r in reports])
+        print_json(
+            [
+                {
+                    "name": r.name,
+                    "status": r.status,
+                    "version": r.version,
+                    "origin": r.origin,
+                    "cause": r.cause,
+                    "seconds": round(r.seconds, 4),
+                }
+                for r in reports
+            ]
+        )
         return
     for r in reports:
         took = f"  {r.seconds * 1000:7.1f} ms" if timing else ""

@@ -12,7 +12,9 @@ from agentkit.cli.common import json_option, plugins, print_json, print_table, s
 if TYPE_CHECKING:
     from agentkit.prompts import Prompts
 
-folder_option = click.option("--prompts-dir", type=click.Path(file_okay=False, exists=True, path_type=Path), help="Search this folder first.")
+folder_option = click.option(
+    "--prompts-dir", type=click.Path(file_okay=False, exists=True, path_type=Path), help="Search this folder first."
+)
 
 
 @click.group()
@@ -32,7 +34,10 @@ def prompts() -> None:
 def list_prompts(prompts_dir: Path | None, as_json: bool) -> None:
     """List the prompts, and the file that each name means."""
     found = _prompts(prompts_dir)
-    rows = [(p.name, p.header.version, p.hash, p.header.description, str(p.path)) for p in map(found.get, sorted(found.paths))]
+    rows = [
+        (p.name, p.header.version, p.hash, p.header.description, str(p.path))
+        for p in map(found.get, sorted(found.paths))
+    ]
     columns = ["name", "version", "hash", "description", "path"]
     if as_json:
         print_json([dict(zip(columns, row, strict=True)) for row in rows])
@@ -49,7 +54,15 @@ def show(name: str, prompts_dir: Path | None, as_json: bool) -> None:
     prompt = _prompts(prompts_dir).get(name)
     if as_json:
         sections = [{"role": role, "text": text} for role, text in prompt.sections]
-        print_json({"name": prompt.name, "path": str(prompt.path), "hash": prompt.hash, **prompt.header.model_dump(), "sections": sections})
+        print_json(
+            {
+                "name": prompt.name,
+                "path": str(prompt.path),
+                "hash": prompt.hash,
+                **prompt.header.model_dump(),
+                "sections": sections,
+            }
+        )
     else:
         click.echo(prompt.path.read_text(encoding="utf-8"))
 

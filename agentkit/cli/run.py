@@ -13,12 +13,23 @@ from agentkit.errors import ApprovalRequired, PromptError
 
 @click.command()
 @click.argument("prompt")
-@click.option("--input", "-i", "inputs", multiple=True, metavar="KEY=VALUE", help="An input of the prompt; KEY=@FILE reads a file.")
-@click.option("--prompts-dir", type=click.Path(file_okay=False, exists=True, path_type=Path), help="Search this folder first.")
+@click.option(
+    "--input",
+    "-i",
+    "inputs",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="An input of the prompt; KEY=@FILE reads a file.",
+)
+@click.option(
+    "--prompts-dir", type=click.Path(file_okay=False, exists=True, path_type=Path), help="Search this folder first."
+)
 @model_option
 @yes_option
 @json_option
-def run(prompt: str, inputs: tuple[str, ...], prompts_dir: Path | None, model: str | None, yes: bool, as_json: bool) -> None:
+def run(
+    prompt: str, inputs: tuple[str, ...], prompts_dir: Path | None, model: str | None, yes: bool, as_json: bool
+) -> None:
     """Run a prompt file with the agent.
 
     PROMPT is a name (`agentkit prompts list`) or a file NAME.prompt.md.

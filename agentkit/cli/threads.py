@@ -32,11 +32,14 @@ def threads() -> None:
 def list_threads(last: int, as_json: bool) -> None:
     """List the threads used last."""
     with _open() as stored:
-        rows = stored.list(last)
+        rows = stored.recent(last)
     if as_json:
         print_json(rows)
     else:
-        print_table(["thread", "updated", "title"], [(r["thread_id"], f"{r['updated_at']:%Y-%m-%d %H:%M}", r["title"]) for r in rows])
+        print_table(
+            ["thread", "updated", "title"],
+            [(r["thread_id"], f"{r['updated_at']:%Y-%m-%d %H:%M}", r["title"]) for r in rows],
+        )
 
 
 @threads.command()

@@ -58,7 +58,10 @@ def tools(as_json: bool) -> None:
 
         print_json([t.describe() for t in Toolbox(plugins())])
         return
-    print_table(["name", "risk", "plugin", "summary"], [(n, g.spec.risk, g.plugin, g.spec.summary) for n, g in plugins().tools.items()])
+    print_table(
+        ["name", "risk", "plugin", "summary"],
+        [(n, g.spec.risk, g.plugin, g.spec.summary) for n, g in plugins().tools.items()],
+    )
 
 
 def _command(loaded: Tool) -> click.Command:
@@ -66,7 +69,12 @@ def _command(loaded: Tool) -> click.Command:
     required = set(schema.get("required", ()))
     options = [_option(name, field, name in required) for name, field in schema["properties"].items()]
     as_json = click.Option(["--json", "as_json"], is_flag=True, help="Print the whole result as JSON.")
-    return click.Command(loaded.name, params=[*options, as_json], callback=_caller(loaded), help=loaded.function.__doc__ or loaded.spec.summary)
+    return click.Command(
+        loaded.name,
+        params=[*options, as_json],
+        callback=_caller(loaded),
+        help=loaded.function.__doc__ or loaded.spec.summary,
+    )
 
 
 def _option(name: str, field: dict[str, Any], required: bool) -> click.Option:
@@ -78,7 +86,9 @@ def _option(name: str, field: dict[str, Any], required: bool) -> click.Option:
     if kind.get("type") == "boolean":
         return click.Option(["/".join([flags[-1], f"--no-{flags[-1][2:]}"]), name], default=None, help=help_text)
     choice = click.Choice([str(c) for c in kind["enum"]]) if "enum" in kind else click.STRING
-    return click.Option([*flags, name], required=required, multiple=kind.get("type") == "array", type=choice, help=help_text)
+    return click.Option(
+        [*flags, name], required=required, multiple=kind.get("type") == "array", type=choice, help=help_text
+    )
 
 
 def _kind(field: dict[str, Any]) -> dict[str, Any]:
@@ -90,7 +100,9 @@ def _caller(loaded: Tool) -> Any:
     properties = loaded.schema["properties"]
 
     def call(as_json: bool, **given: Any) -> None:
-        args = {name: _parsed(name, value, properties[name]) for name, value in given.items() if value not in (None, ())}
+        args = {
+            name: _parsed(name, value, properties[name]) for name, value in given.items() if value not in (None, ())
+        }
         with make_agent() as agent:
             result = agent.call(loaded.name, on_progress=_show_progress, **args)
         if as_json:

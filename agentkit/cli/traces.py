@@ -37,7 +37,15 @@ def list_traces(last: int, errors_only: bool, thread: str | None, as_json: bool)
         print_json(rows)
         return
     shown = [
-        (r["trace_id"][:8], f"{r['started_at']:%Y-%m-%d %H:%M:%S}", _seconds(r), r["status"], r["model_calls"], r["tool_calls"], r["thread_id"])
+        (
+            r["trace_id"][:8],
+            f"{r['started_at']:%Y-%m-%d %H:%M:%S}",
+            _seconds(r),
+            r["status"],
+            r["model_calls"],
+            r["tool_calls"],
+            r["thread_id"],
+        )
         for r in rows
     ]
     print_table(["trace", "started", "seconds", "status", "model", "tools", "thread"], shown)

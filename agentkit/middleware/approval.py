@@ -37,7 +37,7 @@ class Approval(AgentMiddleware[AgentState[Any], Run]):
 
 def _review(request: ToolCallRequest) -> ToolCallRequest | ToolMessage:
     """The request to run, edited perhaps, or the message that says why it does not run."""
-    run: Run = request.runtime.context
+    run: Run = request.runtime.context  # type: ignore[assignment]
     call = request.tool_call
     try:
         tool = run.services.toolbox.get(call["name"])
@@ -47,14 +47,18 @@ def _review(request: ToolCallRequest) -> ToolCallRequest | ToolMessage:
     decision = decide(run, tool, str(call["id"]), call["args"])
     if decision.verdict == "ask" and not run.yes:
         needed = ApprovalNeeded(str(call["id"]), call["name"], call["args"], decision.reason)
-        answer = interrupt({"call_id": needed.call_id, "name": needed.name, "args": needed.args, "reason": needed.reason})
+        answer = interrupt(
+            {"call_id": needed.call_id, "name": needed.name, "args": needed.args, "reason": needed.reason}
+        )
         if answer["verdict"] == "edit":
             return request.override(tool_call={**call, "args": tool.validate(answer["args"])})
         if answer["verdict"] == "refuse":
             decision = Decision("deny", answer.get("message") or "the user refused it")
     if decision.verdict == "deny":
         text = f"{call['name']} was not run: {decision.reason}. Do not try it again."
-        return ToolMessage(text, name=call["name"], tool_call_id=str(call["id"]), status="error", artifact={"args": call["args"]})
+        return ToolMessage(
+            text, name=call["name"], tool_call_id=str(call["id"]), status="error", artifact={"args": call["args"]}
+        )
     return request
 
 
@@ -62,12 +66,20 @@ def decide(run: Run, tool: Tool, call_id: str, args: dict[str, Any]) -> Decision
     """The strictest of: the settings for this tool (or its risk), and every plugin's review."""
     set_for_tool = run.services.settings.approvals.get(tool.name)
     verdict = set_for_tool or ("ask" if tool.risk == "write" else "allow")
-    reason = f"approvals.{tool.name} = {verdict!r} in agentkit.toml" if set_for_tool else f"{tool.name} writes" if verdict == "ask" else ""
+    reason = (
+        f"approvals.{tool.name} = {verdict!r} in agentkit.toml"
+        if set_for_tool
+        else f"{tool.name} writes"
+        if verdict == "ask"
+        else ""
+    )
     strictest = Decision(verdict, reason)
     call = ToolCall(call_id, tool.name, args, tool.risk, tool.plugin)
     for plugin, answer, error in run.services.plugins.call("review_tool_call", run=run.context, call=call):
         # a review that breaks counts as "ask": a broken guard must not open the door
-        opinion = Decision("ask", f"the review of plugin {plugin!r} failed ({type(error).__name__})") if error else answer
+        opinion = (
+            Decision("ask", f"the review of plugin {plugin!r} failed ({type(error).__name__})") if error else answer
+        )
         if opinion is not None and _STRICTNESS[opinion.verdict] > _STRICTNESS[strictest.verdict]:
             strictest = opinion
     return strictest

@@ -16,7 +16,9 @@ from agentkit.runs import Run
 class ProviderErrors(AgentMiddleware[AgentState[Any], Run]):
     """Around everything that calls a model, fallbacks included."""
 
-    def wrap_model_call(self, request: ModelRequest[Run], handler: Callable[[ModelRequest[Run]], ModelResponse[Any]]) -> ModelResponse[Any]:
+    def wrap_model_call(
+        self, request: ModelRequest[Run], handler: Callable[[ModelRequest[Run]], ModelResponse[Any]]
+    ) -> ModelResponse[Any]:
         try:
             return handler(request)
         except (AgentkitError, GraphBubbleUp):

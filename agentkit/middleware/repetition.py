@@ -31,5 +31,7 @@ def _reminder(request: ToolCallRequest) -> ToolMessage | None:
     first = next((m for m in turn if isinstance(m, ToolMessage) and m.tool_call_id in same), None)
     if first is None:
         return None
-    text = f"This call was already made and is not repeated. Its result was: {first.content}\nAnswer the user now, or do something else."
-    return ToolMessage(text, name=call["name"], tool_call_id=str(call["id"]), status="error", artifact={"args": call["args"]})
+    text = f"This call was already made and is not repeated. Its result was: {first.content}\nAnswer the user now."
+    return ToolMessage(
+        text, name=call["name"], tool_call_id=str(call["id"]), status="error", artifact={"args": call["args"]}
+    )

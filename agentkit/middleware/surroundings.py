@@ -28,7 +28,9 @@ def user_message(text: str, services: Services, id: str) -> HumanMessage:  # noq
 class Surroundings(AgentMiddleware[AgentState[Any], Run]):
     """Shows the model each user message with the files that were there."""
 
-    def wrap_model_call(self, request: ModelRequest[Run], handler: Callable[[ModelRequest[Run]], ModelResponse[Any]]) -> ModelResponse[Any]:
+    def wrap_model_call(
+        self, request: ModelRequest[Run], handler: Callable[[ModelRequest[Run]], ModelResponse[Any]]
+    ) -> ModelResponse[Any]:
         return handler(_shown(request))
 
     async def awrap_model_call(
@@ -46,4 +48,6 @@ def _with_files(message: AnyMessage, prompts: Any) -> AnyMessage:
     files = message.additional_kwargs.get(KEY)
     if not (files and isinstance(message.content, str)):
         return message
-    return message.model_copy(update={"content": prompts.get("request").text("user", request=message.content, files=files)})
+    return message.model_copy(
+        update={"content": prompts.get("request").text("user", request=message.content, files=files)}
+    )

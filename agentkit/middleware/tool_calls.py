@@ -51,15 +51,15 @@ def graph_tool(tool: Tool) -> GraphTool:
 class ToolCalls(AgentMiddleware[AgentState[Any], Run]):
     """The innermost middleware around a tool call: it does the call."""
 
-    def wrap_tool_call(self, request: ToolCallRequest, handler: Handler) -> ToolMessage | Command[Any]:  # noqa: ARG002
+    def wrap_tool_call(self, request: ToolCallRequest, handler: Handler) -> ToolMessage | Command[Any]:
         return _perform(request)
 
-    async def awrap_tool_call(self, request: ToolCallRequest, handler: AsyncHandler) -> ToolMessage | Command[Any]:  # noqa: ARG002
+    async def awrap_tool_call(self, request: ToolCallRequest, handler: AsyncHandler) -> ToolMessage | Command[Any]:
         return await asyncio.to_thread(_perform, request)
 
 
 def _perform(request: ToolCallRequest) -> ToolMessage:
-    run: Run = request.runtime.context
+    run: Run = request.runtime.context  # type: ignore[assignment]
     call_id, name, args = str(request.tool_call["id"]), request.tool_call["name"], request.tool_call["args"]
     start = time.perf_counter()
     run.emit(ToolStarted(call_id, name, args))
@@ -75,8 +75,10 @@ def _perform(request: ToolCallRequest) -> ToolMessage:
         brief, status = str(error), "error"
     seconds = time.perf_counter() - start
     run.emit(ToolFinished(call_id, name, args, status, brief, seconds, result))
-    artifact = {"args": args, "seconds": round(seconds, 3)} | ({"result": result.model_dump(mode="json")} if result else {})
-    return ToolMessage(brief, name=name, tool_call_id=call_id, status=status, artifact=artifact)  # type: ignore[arg-type]
+    artifact = {"args": args, "seconds": round(seconds, 3)} | (
+        {"result": result.model_dump(mode="json")} if result else {}
+    )
+    return ToolMessage(brief, name=name, tool_call_id=call_id, status=status, artifact=artifact)
 
 
 def _once(run: Run, tool: Tool, call_id: str, args: dict[str, Any], request: ToolCallRequest) -> ToolResult:
@@ -92,14 +94,25 @@ def _once(run: Run, tool: Tool, call_id: str, args: dict[str, Any], request: Too
     with storage.pool().connection() as connection:
         connection.execute(
             "insert into tool_results (thread_id, call_id, name, args, status, brief, result, seconds)"
-            " values (%s, %s, %s, %s, 'success', %s, %s, %s) on conflict (thread_id, call_id) do update set name = excluded.name,"
-            " args = excluded.args, brief = excluded.brief, result = excluded.result, seconds = excluded.seconds",
-            [run.thread_id, call_id, tool.name, json.dumps(args), result.message(), result.model_dump_json(), time.perf_counter() - start],
+            " values (%s, %s, %s, %s, 'success', %s, %s, %s)"
+            " on conflict (thread_id, call_id) do update set name = excluded.name, args = excluded.args,"
+            " brief = excluded.brief, result = excluded.result, seconds = excluded.seconds",
+            [
+                run.thread_id,
+                call_id,
+                tool.name,
+                json.dumps(args),
+                result.message(),
+                result.model_dump_json(),
+                time.perf_counter() - start,
+            ],
         )
     return result
 
 
-def _stored_result(storage: Storage, thread_id: str, call_id: str, tool: Tool, args: dict[str, Any]) -> ToolResult | None:
+def _stored_result(
+    storage: Storage, thread_id: str, call_id: str, tool: Tool, args: dict[str, Any]
+) -> ToolResult | None:
     """The result of this very call, if an earlier process finished it. Ids alone may repeat, so arguments count too."""
     with storage.pool().connection() as connection:
         row = connection.execute(
@@ -127,6 +140,8 @@ def _traced(run: Run, tool: Tool, call_id: str, args: dict[str, Any], request: T
 
     bound = graph_tool(tool)
     bound.work = work
-    message = bound.invoke({"type": "tool_call", "id": call_id, "name": tool.name, "args": args}, config=request.runtime.config)
+    message = bound.invoke(
+        {"type": "tool_call", "id": call_id, "name": tool.name, "args": args}, config=request.runtime.config
+    )
     result: ToolResult = message.artifact
     return result

@@ -14,8 +14,6 @@ import os
 import signal
 import sys
 import threading
-from pathlib import Path
-from typing import NoReturn
 
 NOT_PERMITTED = 77
 _NEW_USER_NAMESPACE = 0x10000000
@@ -23,7 +21,7 @@ _PARENT_DEATH_SIGNAL = 1
 _UNPRIVILEGED = 65534
 
 
-def main(identity: str, users_lock: str, *command: str) -> NoReturn:
+def main(identity: str, users_lock: str, *command: str) -> None:
     """Never returns: PROGRAM's exit status becomes this process's."""
     users = None if users_lock == "-" else os.open(users_lock, os.O_RDWR)
     try:
@@ -33,7 +31,8 @@ def main(identity: str, users_lock: str, *command: str) -> NoReturn:
         sys.exit(NOT_PERMITTED)
     if users is None:
         os.execv(command[0], command)  # noqa: S606
-    watch(users, command)
+    else:
+        watch(users, command)
 
 
 def become(identity: str) -> None:
@@ -48,7 +47,9 @@ def become(identity: str) -> None:
             ("uid_map", f"{_UNPRIVILEGED} {uid} 1"),
             ("gid_map", f"{_UNPRIVILEGED} {gid} 1"),
         ):
-            Path("/proc/self", name).write_text(text)
+            file = os.open(f"/proc/self/{name}", os.O_WRONLY)
+            os.write(file, text.encode())
+            os.close(file)
     elif identity != "same":
         uid, gid = map(int, identity.split(":"))
         os.setgroups([])
@@ -56,7 +57,7 @@ def become(identity: str) -> None:
         os.setuid(uid)
 
 
-def watch(users: int, command: tuple[str, ...]) -> NoReturn:
+def watch(users: int, command: tuple[str, ...]) -> None:
     """Start the server, and stop it (fast shutdown) as soon as nobody else holds the lock."""
     parent = os.getpid()
     server = os.fork()

@@ -165,8 +165,8 @@ class EmbeddedServer:
             )
         while parent.poll() is None:
             if folder := self._answering():
-                # it outlives this process, and Popen would warn about that
-                parent.returncode = 0
+                # it may outlive this process; if not, it must not stay as a zombie
+                threading.Thread(target=parent.wait, daemon=True).start()
                 return folder
             self._pause(deadline)
         with self.log_path().open("rb") as said:

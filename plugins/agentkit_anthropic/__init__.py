@@ -10,4 +10,8 @@ from agentkit.specs import ModelSpec
 def register_models() -> list[ModelSpec]:
     """`anthropic:NAME`."""
     target = "agentkit_anthropic.models:chat_model"
-    return [ModelSpec("anthropic", target, "Anthropic: anthropic:NAME, key in ANTHROPIC_API_KEY", key_variable="ANTHROPIC_API_KEY")]
+    return [
+        ModelSpec(
+            "anthropic", target, "Anthropic: anthropic:NAME, key in ANTHROPIC_API_KEY", key_variable="ANTHROPIC_API_KEY"
+        )
+    ]

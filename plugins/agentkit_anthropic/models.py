@@ -23,7 +23,11 @@ def chat_model(name: str, settings: Settings) -> ChatAnthropic:  # noqa: ARG001
     ANTHROPIC_BASE_URL means what it means for the SDK.
     """
     if not os.environ.get("ANTHROPIC_API_KEY"):
-        raise ProviderError(f"model 'anthropic:{name or DEFAULT}' needs a key: set ANTHROPIC_API_KEY, or use --model local.")
+        raise ProviderError(
+            f"model 'anthropic:{name or DEFAULT}' needs a key: set ANTHROPIC_API_KEY, or use --model local."
+        )
     from langchain_anthropic import ChatAnthropic
 
-    return ChatAnthropic(model_name=name or DEFAULT, timeout=TIMEOUT, max_retries=2, max_tokens_to_sample=MAX_TOKENS, stop=None)
+    return ChatAnthropic(
+        model_name=name or DEFAULT, timeout=TIMEOUT, max_retries=2, max_tokens_to_sample=MAX_TOKENS, stop=None
+    )

@@ -14,6 +14,8 @@ def register_models() -> list[ModelSpec]:
     """`openai:NAME`, and `http(s)://HOST/v1#NAME` for compatible servers."""
     return [
         ModelSpec("openai", _CHAT, "OpenAI: openai:NAME, key in OPENAI_API_KEY", key_variable="OPENAI_API_KEY"),
-        ModelSpec("https", _BY_URL, "A server with OpenAI's protocol: https://HOST/v1#NAME, key in AGENTKIT_ENDPOINT_KEY"),
+        ModelSpec(
+            "https", _BY_URL, "A server with OpenAI's protocol: https://HOST/v1#NAME, key in AGENTKIT_ENDPOINT_KEY"
+        ),
         ModelSpec("http", _BY_URL, "The same without encryption, for a server on this machine: http://HOST/v1#NAME"),
     ]

@@ -1,0 +1,124 @@
+"""`agentkit demo`: the guided tour, on a real data set, with the agent at work."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from agentkit.cli.common import model_option
+from agentkit.errors import MissingExtra
+
+if TYPE_CHECKING:
+    from agentkit.agent import Agent
+    from agentkit.runs import Reply
+
+TRAINING, HELD_BACK = "tumours.csv", "new_patients.csv"
+HELD_BACK_SHARE = 0.3
+SEED = 7
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One thing that the tour says to the agent, and why."""
+
+    heading: str
+    says: str
+
+
+TURNS = (
+    Turn("Look at the data", f"What is in {TRAINING}? Give me an overview."),
+    Turn("Train a model", f"Train a model on {TRAINING} that predicts diagnosis. Take at most 20 seconds."),
+    Turn("Evaluate on rows it has never seen", f"How good is that model on {HELD_BACK}?"),
+    Turn("Ask from memory", "Which model was that, and what was its score on the new data?"),
+)
+
+
+@click.command()
+@click.option(
+    "--folder",
+    default="demo",
+    show_default=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where the demo's files go.",
+)
+@model_option
+def demo(folder: Path, model: str | None) -> None:
+    """A conversation of several turns with the agent: profile, train, evaluate, remember.
+
+    The data is the Wisconsin breast cancer set (UCI, CC BY 4.0) that scikit-learn ships; 30% of the rows are held
+    back. Nothing leaves this machine unless --model names a remote model.
+
+    \b
+    Examples:
+      agentkit demo
+      agentkit demo --model openai:gpt-5.5
+    """
+    _write_data(folder)
+    from agentkit.agent import Agent
+    from agentkit.settings import load_settings
+
+    start = time.perf_counter()
+    click.secho("agentkit demo", bold=True)
+    click.echo("Loading the agent ...", err=True)
+    with Agent(model, settings=load_settings(folder)) as agent:
+        click.echo(f"The agent runs on {agent.services.model_name}.")
+        replies = _tour(agent)
+        _closing(agent, folder, replies, time.perf_counter() - start)
+
+
+def _write_data(folder: Path) -> None:
+    try:
+        from sklearn.datasets import load_breast_cancer
+        from sklearn.model_selection import train_test_split
+    except ImportError as error:
+        raise MissingExtra("the demo trains a model: pip install 'agentkit-ml[local,ml]'") from error
+    bunch = load_breast_cancer(as_frame=True)
+    frame = bunch.data.rename(columns=lambda name: name.replace(" ", "_")).round(5)
+    frame["diagnosis"] = [str(bunch.target_names[t]) for t in bunch.target]
+    train, held_back = train_test_split(
+        frame, test_size=HELD_BACK_SHARE, stratify=frame["diagnosis"], random_state=SEED
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, part in ((TRAINING, train), (HELD_BACK, held_back)):
+        part.to_csv(folder / name, index=False)
+        click.echo(f"wrote {folder / name}: {len(part)} rows x {len(part.columns)} columns")
+
+
+def _tour(agent: Agent) -> list[Reply]:
+    from agentkit.cli.chat import Screen
+
+    replies: list[Reply] = []
+    for number, turn in enumerate(TURNS, 1):
+        click.secho(f"\n{number}/{len(TURNS)}  {turn.heading}", bold=True)
+        click.secho(f"you> {turn.says}", fg="blue")
+        began = time.perf_counter()
+        thread = replies[-1].thread_id if replies else None
+        replies.append(Screen().show(agent.stream(turn.says, thread=thread, yes=True)))
+        click.secho(f"[{time.perf_counter() - began:.1f} s]", dim=True)
+    return replies
+
+
+def _closing(agent: Agent, folder: Path, replies: list[Reply], seconds: float) -> None:
+    trained: Any = next((c.value for r in replies for c in r.tool_calls if c.name == "train" and c.value), None)
+    last = replies[-1]
+    click.secho(f"\nDone in {seconds:.0f} s.", bold=True)
+    if trained is not None:
+        click.echo(
+            f"  model   {trained.model}\n  run     {trained.run_id} (MLflow, in {os.fspath(agent.settings.home)})"
+        )
+    click.echo(f"  thread  {last.thread_id}\n  trace   {last.trace_id}")
+    click.echo("\nWhat to type next:")
+    handle = trained.model if trained is not None else "model:tumours/1"
+    for line in (
+        f"cd {folder}",
+        'agentkit chat -c "Which columns have missing values?"',
+        f"agentkit tool evaluate --model {handle} --dataset {HELD_BACK}",
+        f"agentkit traces show {last.trace_id[:8]}",
+        f"agentkit threads show {last.thread_id}",
+    ):
+        click.echo(f"  {line}")

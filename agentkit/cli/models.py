@@ -1,0 +1,119 @@
+"""`agentkit models`: the chat models there are, and the files of the embedded ones."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import click
+
+from agentkit.cli.common import json_option, plugins, print_json, print_table, settings
+from agentkit.errors import DownloadError
+
+if TYPE_CHECKING:
+    from agentkit_local.manifest import ModelEntry
+
+
+@click.group()
+def models() -> None:
+    """List the chat models, and fetch or check the embedded one.
+
+    \b
+    Examples:
+      agentkit models list
+      agentkit models pull
+      agentkit models check
+    """
+
+
+@models.command(name="list")
+@json_option
+def list_models(as_json: bool) -> None:
+    """List the providers, whether each can be used now, and which one is chosen."""
+    from agentkit.models import choose
+
+    chosen = choose(settings(), plugins())
+    rows = []
+    for provider, given in plugins().models.items():
+        variable = given.spec.key_variable
+        ready = (
+            f"{variable} is set"
+            if variable and os.environ.get(variable)
+            else f"set {variable}"
+            if variable
+            else "ready"
+        )
+        rows.append({"name": provider, "plugin": given.plugin, "state": ready, "summary": given.spec.summary})
+    for entry in _entries():
+        from agentkit_local.download import find
+
+        state = "ready" if find(entry) else f"`agentkit models pull {entry.name}` ({entry.size / 1e9:.1f} GB)"
+        rows.append(
+            {
+                "name": f"local:{entry.name}",
+                "plugin": "local",
+                "state": state,
+                "summary": f"{entry.kind} model, {entry.licence}",
+            }
+        )
+    if as_json:
+        print_json({"chosen": chosen, "models": rows})
+        return
+    print_table(["name", "state", "summary"], [(r["name"], r["state"], r["summary"]) for r in rows])
+    click.echo(f"\nchosen: {chosen}", err=True)
+
+
+@models.command()
+@click.argument("name", default="")
+def pull(name: str) -> None:
+    """Fetch an embedded model, resuming what an earlier pull left. Without NAME: the default chat model."""
+    from agentkit_local.download import pull as fetch
+    from agentkit_local.manifest import find_entry
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    entry = find_entry(settings(), name)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(entry.name, total=entry.size)
+        path = fetch(
+            entry,
+            lambda done, total, source: bar.update(
+                task, completed=done, total=total, description=f"{entry.name} ({source})"
+            ),
+        )
+    click.echo(f"{entry.name}: ready, SHA-256 verified ({path})", err=True)
+
+
+@models.command()
+@click.argument("name", default="")
+@json_option
+def check(name: str, as_json: bool) -> None:
+    """Hash the file of an embedded model again and compare it with the publisher's."""
+    from agentkit_local.download import check as verify
+    from agentkit_local.manifest import find_entry
+
+    entry = find_entry(settings(), name)
+    right = verify(entry)
+    if as_json:
+        print_json({"name": entry.name, "sha256": entry.sha256, "matches": right})
+    if not right:
+        raise DownloadError(
+            f"model {entry.name!r} is missing or damaged: `agentkit models pull {entry.name}` fetches it again."
+        )
+    if not as_json:
+        click.echo(f"{entry.name}: matches SHA-256 {entry.sha256}")
+
+
+def _entries() -> list[ModelEntry]:
+    if "local" not in plugins().models:
+        return []
+    from agentkit_local.manifest import entries
+
+    return entries(settings())
