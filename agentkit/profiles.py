@@ -1,0 +1,209 @@
+"""Column profiles: what a data set looked like, small enough to be stored with a model and compared later."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+if TYPE_CHECKING:
+    from pandas import DataFrame, Series
+
+ColumnKind = Literal["number", "category", "date", "text", "id", "constant", "empty"]
+
+GRID = 257
+"""Points of the quantile grid of a number column, ends included: 0, 64, 128 and 192 of 256 are the quartiles."""
+
+_TOP = 50
+_SAMPLE = 2_000
+_ID_NAME = re.compile(r"(^|[_\s.\-])(id|ids|uuid|guid|key|index|row|nr|no)$|^unnamed: 0$|[a-z](ID|Id)$", re.IGNORECASE)
+_DATE_LIKE = re.compile(r"^\s*(\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([T\s]|$)|[A-Z][a-z]{2} \d|\d{1,2} [A-Z][a-z]{2} \d)")
+_DATE_FORMATS = (
+    "ISO8601",
+    "%Y/%m/%d",
+    "%d.%m.%Y",
+    "%d/%m/%Y",
+    "%m/%d/%Y",
+    "%d-%m-%Y",
+    "%m-%d-%Y",
+    "%b %d %Y",
+    "%d %b %Y",
+)
+
+
+class ColumnProfile(BaseModel):
+    """One column. `minimum` and `maximum` are numbers, or ISO dates; `top` has the 50 most frequent values."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    kind: ColumnKind
+    count: int
+    missing: int
+    distinct: int
+    minimum: float | str | None = None
+    maximum: float | str | None = None
+    mean: float | None = None
+    std: float | None = None
+    quantiles: list[float] | None = None
+    top: list[tuple[str, int]] | None = None
+    date_format: str | None = None
+
+    @property
+    def median(self) -> float | None:
+        return self.quantiles[GRID // 2] if self.quantiles else None
+
+
+class Profile(BaseModel):
+    """All columns of a data set. `digest` is the SHA-256 of its bytes, '' if it was not a file."""
+
+    model_config = ConfigDict(frozen=True)
+
+    dataset: str
+    digest: str
+    rows: int
+    columns: list[ColumnProfile]
+
+    def __getitem__(self, name: str) -> ColumnProfile:
+        return next(c for c in self.columns if c.name == name)
+
+    def of_kind(self, *kinds: ColumnKind) -> list[str]:
+        """Names of the columns of these kinds, in order."""
+        return [c.name for c in self.columns if c.kind in kinds]
+
+
+def profile_frame(frame: DataFrame, dataset: str = "", digest: str = "") -> Profile:
+    """The profile of every column."""
+    columns = [profile_column(frame[name]) for name in frame.columns]
+    return Profile(dataset=dataset, digest=digest, rows=len(frame), columns=columns)
+
+
+def profile_column(column: Series) -> ColumnProfile:
+    """The profile of one column, its kind judged by content.
+
+    Texts that are at least 99% numbers count as numbers, texts of one date format as dates. Whole numbers that count
+    up row by row, or all differ and are named like an id, are ids, and so are short texts that all differ. Texts of
+    four words or more on average are text; others are categories unless more than half of them differ.
+    """
+    import pandas as pd
+
+    name, rows = str(column.name), len(column)
+    present = column.dropna()
+    base: dict[str, Any] = {"name": name, "count": rows, "missing": rows - len(present)}
+    if present.empty:
+        return ColumnProfile(kind="empty", distinct=0, **base)
+    if pd.api.types.infer_dtype(present) == "boolean":
+        return _categories(as_text(present), "category", base)
+    if (dates := parse_dates(present, None)) is not None:
+        return _dates(*dates, base)
+    numbers = as_numbers(present)
+    if numbers.notna().mean() >= 0.99:
+        return _numbers(numbers.dropna(), base | {"missing": rows - int(numbers.notna().sum())})
+    return _texts(as_text(present), base)
+
+
+def as_numbers(column: Series) -> Series:
+    """Floats; what is not a finite number is missing."""
+    import numpy as np
+    import pandas as pd
+
+    if pd.api.types.is_datetime64_any_dtype(column):
+        return pd.Series(np.nan, column.index, dtype="float64")
+    numbers = pd.to_numeric(column, errors="coerce").astype("float64")
+    return numbers.where(np.isfinite(numbers))
+
+
+def as_text(column: Series) -> Series:
+    """Texts as object; whole numbers without '.0', so that 1, 1.0 and '1' are one label. Missing stays missing."""
+    import pandas as pd
+
+    present = column.dropna()
+    if pd.api.types.is_float_dtype(present) and not present.empty and (present % 1 == 0).all():
+        present = present.astype("int64")
+    return present.astype("str").astype("object").reindex(column.index)
+
+
+def parse_dates(column: Series, date_format: str | None) -> tuple[Series, str] | None:
+    """The column as timestamps without time zone, and its format ('' for real dates); None if it does not hold dates.
+
+    With `date_format` given, what does not fit it is missing.
+    """
+    import pandas as pd
+
+    if pd.api.types.is_datetime64_any_dtype(column):
+        return _naive(column), ""
+    if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
+        return (pd.Series(pd.NaT, column.index, dtype="datetime64[us]"), "") if date_format is not None else None
+    if date_format is not None:
+        known = date_format or "ISO8601"
+        return _naive(pd.to_datetime(column.astype("str"), format=known, errors="coerce", utc=True)), date_format
+    text = column.astype("str")
+    sample = text.iloc[:: max(1, len(text) // _SAMPLE)]
+    if sample.str.match(_DATE_LIKE).mean() < 0.99:
+        return None
+    for candidate in _DATE_FORMATS:
+        if pd.to_datetime(sample, format=candidate, errors="coerce", utc=True).notna().mean() >= 0.99:
+            parsed = pd.to_datetime(text, format=candidate, errors="coerce", utc=True)
+            if parsed.notna().mean() >= 0.99:
+                return _naive(parsed), candidate
+    return None
+
+
+def _naive(dates: Series) -> Series:
+    return dates.dt.tz_convert("UTC").dt.tz_localize(None) if dates.dt.tz is not None else dates
+
+
+def _numbers(values: Series, base: dict[str, Any]) -> ColumnProfile:
+    import numpy as np
+
+    array = values.to_numpy()
+    grid = np.quantile(array, np.linspace(0, 1, GRID))
+    distinct = int(values.nunique())
+    kind: ColumnKind = (
+        "constant" if distinct == 1 else "id" if _counts_rows(values, distinct, str(base["name"])) else "number"
+    )
+    return ColumnProfile(
+        kind=kind, distinct=distinct, minimum=float(grid[0]), maximum=float(grid[-1]), mean=float(array.mean()),
+        std=float(array.std(ddof=1)) if len(array) > 1 else None, quantiles=[float(q) for q in grid], **base,
+    )  # fmt: skip
+
+
+def _counts_rows(values: Series, distinct: int, name: str) -> bool:
+    if distinct != len(values) or distinct < 3 or bool((values % 1 != 0).any()):
+        return False
+    return bool(_ID_NAME.search(name)) or bool((values.diff().iloc[1:] == 1).all())
+
+
+def _dates(values: Series, date_format: str, base: dict[str, Any]) -> ColumnProfile:
+    present = values.dropna()
+    distinct = int(present.nunique())
+    return ColumnProfile(
+        kind="constant" if distinct == 1 else "date", distinct=distinct, minimum=present.min().isoformat(),
+        maximum=present.max().isoformat(), date_format=date_format, **base,
+    )  # fmt: skip
+
+
+def _texts(values: Series, base: dict[str, Any]) -> ColumnProfile:
+    distinct = int(values.nunique())
+    sample = values.iloc[:: max(1, len(values) // _SAMPLE)].astype("str")
+    words = float((sample.str.count(r"\s+") + 1).mean())
+    if distinct == len(values) and distinct >= 3 and words < 1.5 and sample.str.len().mean() <= 40:
+        return _categories(values, "id", base)
+    wordy = words >= 4 and distinct > 0.1 * len(values)
+    return _categories(
+        values, "text" if wordy or (distinct > 20 and distinct > 0.5 * len(values)) else "category", base
+    )
+
+
+def _categories(values: Series, kind: ColumnKind, base: dict[str, Any]) -> ColumnProfile:
+    counts = values.value_counts()
+    top = [(str(v)[:200], int(n)) for v, n in counts.head(_TOP).items()] if kind not in ("id", "text") else None
+    return ColumnProfile(kind="constant" if len(counts) == 1 else kind, distinct=len(counts), top=top, **base)
+
+
+def listed(names: Sequence[str], most: int = 5) -> str:
+    """Names in quotes for a sentence, at most `most` of them."""
+    shown = ", ".join(repr(n) for n in names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
