@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import sys
 from collections.abc import Iterable
 from typing import ClassVar
@@ -113,6 +112,8 @@ def warn(message: str) -> None:
 
 def suggest(name: str, known: Iterable[str]) -> str:
     """A sentence that names the nearest of `known`, or '' if none is near (ratio below 0.6)."""
+    import difflib
+
     by_folded = {k.casefold(): k for k in known}
     near = difflib.get_close_matches(name.casefold(), by_folded, n=1)
     return f" The nearest name is {by_folded[near[0]]!r}." if near else ""

@@ -12,9 +12,9 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import Distribution, EntryPoint, PackageNotFoundError, distribution, entry_points
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
@@ -34,7 +34,7 @@ Status = Literal["OK", "DISABLED", "FAILED"]
 Spec = TypeVar("Spec")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Given(Generic[Spec]):
     """A contribution and the plugin that made it."""
 
@@ -42,17 +42,22 @@ class Given(Generic[Spec]):
     spec: Spec
 
 
-@dataclass(slots=True)
+@dataclass
 class PluginReport:
     """One line of `agentkit plugins`. `seconds`: importing and registering."""
 
     name: str
     origin: str
-    version: str = ""
     status: Status = "OK"
     cause: str = ""
     seconds: float = 0.0
     error: BaseException | None = None
+    distribution: Distribution | None = field(default=None, repr=False)
+
+    @property
+    def version(self) -> str:
+        """The version of the distribution that brings the plugin, '' without one. Parsed when asked for: it is slow."""
+        return self.distribution.version if self.distribution else ""
 
 
 class Plugins:
@@ -87,10 +92,11 @@ class Plugins:
                     yield name, None, error
 
     def _discover(self) -> Iterator[tuple[PluginReport, Callable[[], object]]]:
-        found = sorted(entry_points(group=GROUP), key=lambda e: (not _built_in(e), e.name))
+        own = _built_in()
+        found = sorted(entry_points(group=GROUP), key=lambda e: (e not in own, e.name))
         chosen, banned = self.settings.plugins.enabled, self.settings.plugins.disabled
         for entry in found:
-            report = PluginReport(entry.name, entry.value, entry.dist.version if entry.dist else "")
+            report = PluginReport(entry.name, entry.value, distribution=entry.dist)
             if entry.name in banned or (chosen is not None and entry.name not in chosen):
                 report.status = "DISABLED"
                 self.reports[entry.name] = report
@@ -198,8 +204,11 @@ def _same(plugin: object) -> object:
     return plugin
 
 
-def _built_in(entry: EntryPoint) -> bool:
-    return entry.dist is not None and entry.dist.name == DISTRIBUTION
+def _built_in() -> tuple[EntryPoint, ...]:
+    try:
+        return tuple(distribution(DISTRIBUTION).entry_points)
+    except PackageNotFoundError:
+        return ()
 
 
 def _load_path(folder: Path, path: str) -> object:

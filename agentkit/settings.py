@@ -7,7 +7,6 @@ Tables that the core does not know belong to plugins, which validate them with `
 from __future__ import annotations
 
 import os
-import tomllib
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -117,10 +116,12 @@ def load_settings(folder: Path | str | None = None, **overrides: Any) -> Setting
 
 def read_file(path: Path) -> dict[str, Any]:
     """The contents of a settings file, {} if there is none. Raises SettingsError."""
+    if not path.exists():
+        return {}
+    import tomllib
+
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise SettingsError(f"{path} cannot be read: {error}") from error
 

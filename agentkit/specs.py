@@ -16,7 +16,7 @@ Risk = Literal["read", "write", "costly"]
 """`read` changes nothing, `write` needs a person's approval by default, `costly` takes time or money."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ToolSpec:
     """A tool: `target` names a typed function, or a factory annotated to return a LangChain tool."""
 
@@ -26,7 +26,7 @@ class ToolSpec:
     risk: Risk = "read"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ModelSpec:
     """A provider of chat models.
 
@@ -43,14 +43,14 @@ class ModelSpec:
     remote: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PromptSource:
     """A folder of `NAME.prompt.md` files."""
 
     folder: Path
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class MiddlewareSpec:
     """A LangChain agent middleware: `target` names a function `(settings: Settings) -> AgentMiddleware`.
 

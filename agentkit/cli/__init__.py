@@ -11,22 +11,22 @@ import click
 
 from agentkit import __version__
 from agentkit.errors import AgentkitError
-from agentkit.redaction import redact
 
 COMMANDS = {
-    "chat": "agentkit.cli.chat:chat",
-    "run": "agentkit.cli.run:run",
-    "tool": "agentkit.cli.tool:tool",
-    "tools": "agentkit.cli.tool:tools",
-    "models": "agentkit.cli.models:models",
-    "plugins": "agentkit.cli.plugins:plugins_command",
-    "prompts": "agentkit.cli.prompts:prompts",
-    "threads": "agentkit.cli.threads:threads",
-    "traces": "agentkit.cli.traces:traces",
-    "doctor": "agentkit.cli.doctor:doctor",
-    "trust": "agentkit.cli.trust:trust",
-    "demo": "agentkit.cli.demo:demo",
+    "chat": ("agentkit.cli.chat:chat", "Talk to the agent."),
+    "run": ("agentkit.cli.run:run", "Run a prompt file with the agent."),
+    "tool": ("agentkit.cli.tool:tool", "Call a tool directly, with no model involved."),
+    "tools": ("agentkit.cli.tool:tools", "List the tools that the plugins offer."),
+    "models": ("agentkit.cli.models:models", "List the chat models, and fetch or check the embedded one."),
+    "plugins": ("agentkit.cli.plugins:plugins_command", "List the plugins: OK, DISABLED or FAILED with the cause."),
+    "prompts": ("agentkit.cli.prompts:prompts", "Look at the prompt files."),
+    "threads": ("agentkit.cli.threads:threads", "List, export and delete stored conversations."),
+    "traces": ("agentkit.cli.traces:traces", "Look at traced runs in the local store."),
+    "doctor": ("agentkit.cli.doctor:doctor", "Check this installation and folder."),
+    "trust": ("agentkit.cli.trust:trust", "Allow what agentkit.toml of this folder would run."),
+    "demo": ("agentkit.cli.demo:demo", "The guided tour on real data."),
 }
+"""Name -> import string and the line that `agentkit --help` shows without importing the command."""
 
 
 class Commands(click.Group):
@@ -38,8 +38,15 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         from agentkit.specs import resolve
 
-        target = COMMANDS.get(cmd_name) or _plugin_commands().get(cmd_name)
+        target = COMMANDS[cmd_name][0] if cmd_name in COMMANDS else _plugin_commands().get(cmd_name)
         return resolve(target) if target else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+        if theirs := _plugin_commands():
+            with formatter.section("Commands of plugins"):
+                formatter.write_dl([(name, target) for name, target in sorted(theirs.items())])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -93,6 +100,8 @@ def _run(debug: bool) -> int:
     except AgentkitError as error:
         if debug:
             raise
+        from agentkit.redaction import redact
+
         click.echo(f"agentkit: {redact(str(error))}", err=True)
         return error.exit_code
     except BrokenPipeError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -55,6 +54,8 @@ def make_agent(model: str | None = None) -> Agent:
 
 def print_json(value: Any) -> None:
     """One JSON value on stdout."""
+    import json
+
     click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -118,6 +117,8 @@ def _parsed(name: str, value: Any, field: dict[str, Any]) -> Any:
     if kind == "array":
         return [part.strip() for item in value for part in item.split(",") if part.strip()]
     if kind == "object":
+        import json
+
         try:
             return json.loads(value)
         except ValueError as error:
