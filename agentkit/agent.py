@@ -250,6 +250,7 @@ class Agent:
             Approval(),
             ToolCalls(),
         ]
+        tools = services.toolbox if shape.tools is None else [services.toolbox.get(name) for name in shape.tools]
         return create_agent(
             services.model,
             [

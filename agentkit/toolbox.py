@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from agentkit.errors import PluginError, ToolInputError, ToolNotFound, suggest
+from agentkit.errors import PluginError, ToolInputError, ToolNotFound, suggest, warn
 from agentkit.plugins import Given, Plugins
 from agentkit.specs import Risk, ToolSpec, resolve
 
@@ -110,6 +110,7 @@ class Toolbox:
         self._specs = plugins.tools
         self._settings = plugins.settings
         self._loaded: dict[str, Tool] = {}
+        self._broken: set[str] = set()
 
     @property
     def specs(self) -> dict[str, Given[ToolSpec]]:
@@ -126,7 +127,14 @@ class Toolbox:
         return self._loaded[name]
 
     def __iter__(self) -> Iterator[Tool]:
-        return (self.get(name) for name in self._specs)
+        """Every tool that can be loaded; one that cannot is said once on stderr and left out."""
+        for name in self._specs:
+            try:
+                yield self.get(name)
+            except PluginError as error:
+                if name not in self._broken:
+                    self._broken.add(name)
+                    warn(str(error))
 
 
 def load_tool(given: Given[ToolSpec], settings: Any = None) -> Tool:

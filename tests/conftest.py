@@ -1,0 +1,77 @@
+"""Every test runs in a workspace of its own, with no keys, its own user configuration and one shared database."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+_VARIABLES = (
+    "OPENAI_",
+    "ANTHROPIC_",
+    "LANGSMITH_",
+    "LANGCHAIN_",
+    "AGENTKIT_MODEL",
+    "AGENTKIT_HOME",
+    "AGENTKIT_DATABASE_URL",
+)
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The agentkit home that tests share: one embedded Postgres for the whole session."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _shared_server(home: Path) -> Iterator[None]:
+    """Keep the shared server running between tests: otherwise each test would start and stop it."""
+    from agentkit.settings import load_settings
+    from agentkit.storage import Storage
+
+    with Storage(load_settings(home, home=str(home))) as storage:
+        _ = storage.url
+        yield
+
+
+@pytest.fixture(autouse=True)
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: Path) -> Path:
+    """An empty current folder, and an environment without keys."""
+    for name in list(os.environ):
+        if name.startswith(_VARIABLES):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("AGENTKIT_HOME", str(home))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path.parent / f"{tmp_path.name}-config"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+class Outcome(NamedTuple):
+    """What a command left: its exit code and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
+    """Run `agentkit ARGS` in this process."""
+    from agentkit.cli import common, main
+
+    def run(*args: str) -> Outcome:
+        common.settings.cache_clear()
+        common.plugins.cache_clear()
+        monkeypatch.setattr(sys, "argv", ["agentkit", *args])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        printed = capsys.readouterr()
+        code = ended.value.code
+        return Outcome(code if isinstance(code, int) else 0, printed.out, printed.err)
+
+    return run
