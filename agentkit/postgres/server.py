@@ -39,7 +39,7 @@ _OPTIONS = {
     "jit": "off",
     "wal_level": "minimal",
     "max_wal_senders": "0",
-    "min_wal_size": "16MB",
+    "min_wal_size": "4MB",
     "max_wal_size": "256MB",
     "log_checkpoints": "off",
     "log_line_prefix": "%m [%p] ",
