@@ -25,6 +25,7 @@ from langchain.agents import create_agent
 from langchain.agents.middleware import ModelFallbackMiddleware
 from langchain_core.messages import AIMessage, AIMessageChunk, ToolMessage
 from langgraph.types import Command
+from pydantic import TypeAdapter, ValidationError
 
 from agentkit import models
 from agentkit.calls import CallContext, Progress, Services, log_failure, run_tool
@@ -52,6 +53,8 @@ if TYPE_CHECKING:
 __all__ = ["Agent", "Answer", "Reply"]
 
 SYSTEM_PROMPT = "agent"
+OUTPUT_RETRIES = 2
+"""How often a model is asked again for structured output that does not validate."""
 Input = Any
 """What a graph is invoked with: new messages, the answers to interrupts, or None to go on."""
 REMOTE_NOTICE = (
@@ -61,12 +64,23 @@ REMOTE_NOTICE = (
 
 @dataclass(frozen=True)
 class Shape:
-    """What a graph is built for; one graph a shape is kept. None: the agent's own system prompt, all tools, text."""
+    """What a graph is built for; one graph a shape is kept. None: the agent's own system prompt, all tools, text.
 
-    output: type | None = None
+    `schema` is the JSON schema of the answer, `output` the type that the answer becomes.
+    """
+
+    output: Any = None
     schema: str | None = None
     system: str | None = None
     tools: tuple[str, ...] | None = None
+
+    @classmethod
+    def of(cls, output: Any) -> Shape:
+        """The shape whose answer is of this type."""
+        if output is None:
+            return cls()
+        schema = TypeAdapter(output).json_schema()
+        return cls(output, json.dumps({"title": getattr(output, "__name__", "answer"), **schema}))
 
 
 class Agent:
@@ -103,14 +117,21 @@ class Agent:
         Raises ThreadNotFound, ProviderError, StorageError, BudgetExceeded, Cancelled.
         """
         run = self._new_run(thread, yes)
-        return self._finish(run, self._first_input(run, message, thread), Shape(output))
+        reply = self._finish(run, self._first_input(run, message, thread), Shape.of(output))
+        for _ in range(OUTPUT_RETRIES):
+            if output is None or reply.pending or reply.output is not None:
+                break
+            run = self._new_run(reply.thread_id, yes)
+            correction = self.services.prompts.get("output").text("user", problem=_fitting(output, reply.raw_output)[1])
+            reply = self._finish(run, self._first_input(run, correction, reply.thread_id), Shape.of(output))
+        return reply
 
     def stream(
         self, message: str, *, thread: str | None = None, output: type | None = None, yes: bool = False
     ) -> Iterator[Event]:
         """The same, event by event: text as it is decoded, tools as they work, `Finished` with the reply at the end."""
         run = self._new_run(thread, yes)
-        return self._events(run, self._first_input(run, message, thread), Shape(output))
+        return self._events(run, self._first_input(run, message, thread), Shape.of(output))
 
     def resume(self, thread: str, answer: Answer | Mapping[str, Answer] | None = None, *, yes: bool = False) -> Reply:
         """Go on with a run that was paused or killed.
@@ -253,13 +274,10 @@ class Agent:
         tools = services.toolbox if shape.tools is None else [services.toolbox.get(name) for name in shape.tools]
         return create_agent(
             services.model,
-            [
-                graph_tool(services.toolbox.get(n))
-                for n in (services.toolbox.specs if shape.tools is None else shape.tools)
-            ],
+            [graph_tool(tool) for tool in tools],
             system_prompt=shape.system or services.prompts.get(SYSTEM_PROMPT).text("system"),
             middleware=middleware,
-            response_format=json.loads(shape.schema) if shape.schema else shape.output,
+            response_format=json.loads(shape.schema) if shape.schema else None,
             context_schema=Run,
             checkpointer=services.storage.checkpointer(),
             name="agentkit",
@@ -406,6 +424,7 @@ class Agent:
         last = turn[-1] if turn else None
         text = last.text if isinstance(last, AIMessage) and not pending else ""
         self.threads.touch(run.thread_id)
+        raw = state.values.get("structured_response") if shape.schema else None
         return Reply(
             text=text,
             thread_id=run.thread_id,
@@ -414,8 +433,17 @@ class Agent:
             tool_calls=records(turn, self.services.toolbox),
             usage=usage(turn),
             pending=pending,
-            output=state.values.get("structured_response") if shape.output or shape.schema else None,
+            output=_fitting(shape.output, raw)[0] if shape.output else raw,
+            raw_output=raw,
         )
+
+
+def _fitting(output: Any, raw: Any) -> tuple[Any, str]:
+    """The model's structured answer as the asked type, or None and what is wrong with it."""
+    try:
+        return TypeAdapter(output).validate_python(raw), ""
+    except ValidationError as error:
+        return None, "; ".join(f"{'.'.join(map(str, e['loc'])) or 'answer'}: {e['msg']}" for e in error.errors()[:5])
 
 
 def _unexpected(settings: Settings, what: str, error: Exception) -> AgentkitError:

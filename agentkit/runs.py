@@ -69,7 +69,10 @@ class ToolCallRecord:
 
 @dataclass(frozen=True)
 class Reply:
-    """What one turn came to. `pending` holds the calls that wait for approval; then `text` is ''."""
+    """What one turn came to. `pending` holds the calls that wait for approval; then `text` is ''.
+
+    `output` is the structured answer as the asked type, None if what the model gave (`raw_output`) does not fit it.
+    """
 
     text: str
     thread_id: str
@@ -79,6 +82,7 @@ class Reply:
     usage: dict[str, int] = field(default_factory=dict)
     pending: list[ApprovalNeeded] = field(default_factory=list)
     output: Any = None
+    raw_output: Any = field(default=None, repr=False)
 
     @property
     def artifacts(self) -> list[Artifact]:
