@@ -105,6 +105,7 @@ def load_settings(folder: Path | str | None = None, **overrides: Any) -> Setting
             untrusted = tuple(risky)
             _drop(values, risky)
     values.update(_environment())
+    _check_known(overrides)
     values.update({k: v for k, v in overrides.items() if v is not None})
     home = values.pop("home", None)
     return _convert(
@@ -112,6 +113,13 @@ def load_settings(folder: Path | str | None = None, **overrides: Any) -> Setting
                   "sections": sections, "untrusted": untrusted},
         Settings, FILE_NAME,
     )  # fmt: skip
+
+
+def _check_known(overrides: dict[str, Any]) -> None:
+    known = [*_FILE_KEYS, "home", "database_url", "strict_plugins"]
+    for key in overrides:
+        if key not in known:
+            raise SettingsError(f"load_settings: {key!r} is not a setting.{suggest(key, known)}")
 
 
 def read_file(path: Path) -> dict[str, Any]:
@@ -144,9 +152,10 @@ def _risky(values: dict[str, Any]) -> list[str]:
         found += [f"workspace.{k}" for k in ("root", "allow") if workspace.get(k)]
     if "://" in str(values.get("model", "")):
         found.append("model")
-    if any("://" in str(f) for f in values.get("fallbacks", ())):
+    if "://" in str(values.get("fallbacks", "")):
         found.append("fallbacks")
-    if "allow" in (values.get("approvals") or {}).values():
+    approvals = values.get("approvals")
+    if isinstance(approvals, dict) and "allow" in approvals.values():
         found.append("approvals")
     return found
 

@@ -31,7 +31,7 @@ def _store() -> Path:
 def _read() -> dict[str, str]:
     try:
         return dict(json.loads(_store().read_text(encoding="utf-8")))
-    except (OSError, ValueError):
+    except (OSError, ValueError, TypeError):
         return {}
 
 
