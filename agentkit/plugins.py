@@ -27,8 +27,15 @@ from agentkit.specs import MiddlewareSpec, ModelSpec, PromptSource, ToolSpec
 
 GROUP = "agentkit"
 DISTRIBUTION = "agentkit-ml"
+COMMANDS = frozenset(
+    ["chat", "run", "tool", "tools", "models", "plugins", "prompts", "threads", "traces", "doctor", "trust", "demo"]
+)
+"""The names of agentkit's own commands, which no plugin can take."""
 SLOW_SECONDS = 10.0
 """After this long a plugin that is still loading is named on stderr."""
+
+HANDED_OVER = "given to Agent"
+"""The origin of a plugin that a program passed as an object."""
 
 Status = Literal["OK", "DISABLED", "FAILED"]
 Spec = TypeVar("Spec")
@@ -103,7 +110,7 @@ class Plugins:
             else:
                 yield report, entry.load
         for path in self.settings.plugins.paths:
-            yield PluginReport(Path(path).stem, path), partial(_load_path, self.settings.folder, path)
+            yield PluginReport(_path_name(path), path), partial(_load_path, self.settings.folder, path)
 
     def _add(self, report: PluginReport, load: Callable[[], object]) -> None:
         """Load and register one plugin; on any failure nothing of it stays."""
@@ -114,10 +121,11 @@ class Plugins:
             self._check_free(report.name)
             with _named_while_loading(report.name):
                 plugin = load()
+                hash(plugin)  # pluggy keeps plugins in sets: one that cannot be hashed would fail the others' calls
                 self._manager.register(plugin, report.name)
                 self._manager.check_pending()
                 self._register(report.name, plugin)
-        except Exception as error:  # noqa: BLE001 - a plugin's failure stays its own
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin's failure stays its own
             self._restore(before)
             if self._manager.has_plugin(report.name) and (known is None or known.status == "DISABLED"):
                 self._manager.unregister(name=report.name)
@@ -148,6 +156,12 @@ class Plugins:
             if not isinstance(commands, Mapping):
                 raise PluginError(f"register_commands must return a mapping, not {type(commands).__name__}.")
             for command, target in commands.items():
+                if command in COMMANDS:
+                    raise PluginError(f"register_commands: {command!r} is a command of agentkit itself.")
+                if not (isinstance(command, str) and isinstance(target, str) and ":" in target):
+                    raise PluginError(
+                        f"register_commands: {command!r}: {target!r} is not NAME: 'module:click_command'."
+                    )
                 _put(self.commands, command, Given(name, target), "register_commands")
 
     def _specs(self, plugin: object, hook: str, kind: type[Spec], arguments: dict[str, Any]) -> list[Spec]:
@@ -161,7 +175,7 @@ class Plugins:
         return specs
 
     def _implements(self, plugin: object, hook: str) -> bool:
-        return any(caller.name == hook for caller in self._manager.get_hookcallers(plugin) or ())
+        return any(i.plugin is plugin and not (i.wrapper or i.hookwrapper) for i in self._implementations(hook))
 
     def _call_one(self, plugin: object, hook: str, arguments: dict[str, Any]) -> Any:
         """Call the hook on one plugin only; wrappers of other plugins still run around it."""
@@ -174,8 +188,11 @@ class Plugins:
         return answers[0] if answers else None
 
     def _wraps(self, plugin: object, hook: str) -> bool:
-        implementations = getattr(self._manager.hook, hook).get_hookimpls()
-        return any(i.plugin is plugin and (i.wrapper or i.hookwrapper) for i in implementations)
+        return any(i.plugin is plugin and (i.wrapper or i.hookwrapper) for i in self._implementations(hook))
+
+    def _implementations(self, hook: str) -> list[pluggy.HookImpl]:
+        implementations: list[pluggy.HookImpl] = getattr(self._manager.hook, hook).get_hookimpls()
+        return implementations
 
     def _snapshot(self) -> tuple[Any, ...]:
         return dict(self.tools), dict(self.models), list(self.prompts), dict(self.middleware), dict(self.commands)
@@ -184,20 +201,20 @@ class Plugins:
         self.tools, self.models, self.prompts, self.middleware, self.commands = before
 
     def _require_enabled(self) -> None:
-        """A plugin that the user asked for by name must be there and work; strict mode asks for all."""
+        """A plugin that was asked for by name or handed over must be there and work; strict mode asks for all."""
         wanted = self.settings.plugins.enabled or ()
         for name in wanted:
             if name not in self.reports:
                 raise PluginError(f"[plugins] enabled: there is no plugin {name!r}.{suggest(name, self.reports)}")
         for report in self.failed:
-            if self.settings.strict_plugins or report.name in wanted:
+            if self.settings.strict_plugins or report.name in wanted or report.origin == HANDED_OVER:
                 raise PluginError(f"plugin {report.name!r} failed: {report.cause}") from report.error
 
 
 def _given(extra: Iterable[object]) -> Iterator[tuple[PluginReport, Callable[[], object]]]:
     for plugin in extra:
         name = getattr(plugin, "__name__", type(plugin).__name__)
-        yield PluginReport(name, "given to Agent"), partial(_same, plugin)
+        yield PluginReport(name, HANDED_OVER), partial(_same, plugin)
 
 
 def _same(plugin: object) -> object:
@@ -211,6 +228,11 @@ def _built_in() -> tuple[EntryPoint, ...]:
         return ()
 
 
+def _path_name(path: str) -> str:
+    """The name of a plugin of `[plugins] paths`: the file's without its ending, or the module's."""
+    return Path(path).stem if path.endswith(".py") else path
+
+
 def _load_path(folder: Path, path: str) -> object:
     """A plugin from `[plugins] paths`: a Python file relative to the settings file, or a module's name."""
     file = (folder / path).resolve()
@@ -221,7 +243,11 @@ def _load_path(folder: Path, path: str) -> object:
         raise PluginError(f"there is no file {path!r} in {folder}.")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # tools of this file are resolved by import string
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[spec.name]
+        raise
     return module
 
 

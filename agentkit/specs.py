@@ -6,24 +6,38 @@ A `target` is an import string, `"package.module:name"`, resolved when the thing
 from __future__ import annotations
 
 import importlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-from agentkit.errors import PluginError
+from agentkit.errors import AgentkitError, PluginError
 
 Risk = Literal["read", "write", "costly"]
 """`read` changes nothing, `write` needs a person's approval by default, `costly` takes time or money."""
+_TOOL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+"""What every provider of chat models accepts as the name of a tool, and Python as the name of a function."""
 
 
 @dataclass(frozen=True)
 class ToolSpec:
-    """A tool: `target` names a typed function, or a factory annotated to return a LangChain tool."""
+    """A tool: `target` names a typed function, or a factory annotated to return a LangChain tool.
+
+    Raises PluginError for a name that models cannot call, or a risk that is none: a misspelt one would ask nobody.
+    """
 
     name: str
     target: str
     summary: str
     risk: Risk = "read"
+
+    def __post_init__(self) -> None:
+        if not (isinstance(self.name, str) and _TOOL_NAME.fullmatch(self.name)):
+            raise PluginError(f"{self.name!r} cannot be a tool's name: at most 64 letters, digits and underscores.")
+        if self.risk not in get_args(Risk):
+            raise PluginError(
+                f"tool {self.name!r}: risk must be one of {', '.join(get_args(Risk))}, not {self.risk!r}."
+            )
 
 
 @dataclass(frozen=True)
@@ -64,12 +78,16 @@ class MiddlewareSpec:
 def resolve(target: str) -> Any:
     """Import what a target names.
 
-    Raises PluginError if the string is malformed, the module is missing or lacks the name.
+    Raises PluginError if the string is malformed, the module is missing, fails or lacks the name.
     """
+    if not isinstance(target, str):
+        raise PluginError(f"target {target!r} is not of the form 'package.module:name'.")
     module, colon, name = target.partition(":")
     if not (module and colon and name):
         raise PluginError(f"target {target!r} is not of the form 'package.module:name'.")
     try:
         return getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise PluginError(f"target {target!r} cannot be loaded: {error}") from error
+    except AgentkitError:
+        raise
+    except Exception as error:
+        raise PluginError(f"target {target!r} cannot be loaded: {type(error).__name__}: {error}") from error
