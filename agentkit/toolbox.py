@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import inspect
 import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from agentkit.errors import PluginError, ToolInputError, ToolNotFound, suggest, warn
+from agentkit.errors import AgentkitError, PluginError, ToolInputError, ToolNotFound, suggest, warn
 from agentkit.plugins import Given, Plugins
 from agentkit.specs import Risk, ToolSpec, resolve
 
@@ -39,7 +42,7 @@ class Tool:
     def risk(self) -> Risk:
         return self.spec.risk
 
-    @property
+    @cached_property
     def schema(self) -> dict[str, Any]:
         """JSON schema of the arguments, without titles."""
         schema: dict[str, Any] = _without_titles(self.arguments.model_json_schema())
@@ -75,7 +78,7 @@ class Tool:
         """Validate and run; an async tool runs in an event loop of its own."""
         given = self._arguments(args, ctx)
         if inspect.iscoroutinefunction(self.function):
-            return self._checked(asyncio.run(self.function(**given)))
+            return self._checked(_run_apart(self.function(**given)))
         return self._checked(self.function(**given))
 
     def _arguments(self, args: Mapping[str, Any], ctx: ToolContext) -> dict[str, Any]:
@@ -145,14 +148,21 @@ def load_tool(given: Given[ToolSpec], settings: Any = None) -> Tool:
         hints = typing.get_type_hints(function, include_extras=True)
         returned = hints.pop("return", None)
         if _is_langchain_tool(returned):
-            return _from_langchain(given, function(settings) if inspect.signature(function).parameters else function())
-        return _from_function(given, function, hints, returned)
-    except PluginError as error:
+            tool = _from_langchain(given, function(settings) if inspect.signature(function).parameters else function())
+        else:
+            tool = _from_function(given, function, hints, returned)
+        _ = tool.schema  # types that have none are found now, not in the middle of a run
+    except AgentkitError as error:
         raise PluginError(f"tool {spec.name!r} of plugin {given.plugin!r}: {error}") from error
     except (NameError, TypeError) as error:
         raise PluginError(
             f"tool {spec.name!r} of plugin {given.plugin!r}: its type hints cannot be read: {error}"
         ) from error
+    except Exception as error:
+        raise PluginError(
+            f"tool {spec.name!r} of plugin {given.plugin!r} cannot be loaded: {type(error).__name__}: {error}"
+        ) from error
+    return tool
 
 
 def _from_function(given: Given[ToolSpec], function: Callable[..., Any], hints: dict[str, Any], returned: Any) -> Tool:
@@ -190,6 +200,16 @@ def _from_langchain(given: Given[ToolSpec], tool: Any) -> Tool:
     if not (isinstance(arguments, type) and hasattr(arguments, "model_validate")):
         raise PluginError("its LangChain tool must have a pydantic model as args_schema.")
     return Tool(given.spec, given.plugin, run, arguments, TextResult, wants_context=False)
+
+
+def _run_apart(work: Coroutine[Any, Any, Any]) -> Any:
+    """Run a coroutine to its end, in a thread of its own where this one has a running loop, as in a notebook."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(work)
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(copy_context().run, asyncio.run, work).result()
 
 
 def _without_titles(schema: Any) -> Any:
