@@ -7,14 +7,15 @@ Sections are split before rendering, so data that is filled in can never open a 
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, cast
+from typing import Annotated, Any, Literal, NamedTuple, cast
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from agentkit.errors import PromptError, suggest
 
@@ -54,6 +55,12 @@ class Input(BaseModel):
         return self.required if self.required is not None else "default" not in self.model_fields_set
 
 
+def _input_name(name: str) -> str:
+    if not name.isidentifier() or name in ("self", "examples"):
+        raise ValueError(f"{name!r} cannot be the name of an input")
+    return name
+
+
 class Header(BaseModel):
     """The front matter. Unknown keys are errors."""
 
@@ -61,7 +68,7 @@ class Header(BaseModel):
 
     description: str
     version: int = 1
-    inputs: dict[str, Input] = Field(default_factory=dict)
+    inputs: dict[Annotated[str, AfterValidator(_input_name)], Input] = Field(default_factory=dict)
     model: str | None = None
     tools: list[str] | None = None
     output: dict[str, Any] | None = None
@@ -76,6 +83,7 @@ class Prompt:
     path: Path
     header: Header
     sections: tuple[tuple[Role, str], ...]
+    examples: tuple[dict[str, Any], ...]
     hash: str
 
     def render(self, **inputs: Any) -> list[Message]:
@@ -104,11 +112,9 @@ class Prompt:
         return {name: given.get(name, spec.default) for name, spec in declared.items()}
 
     def _fill(self, template: str, values: dict[str, Any]) -> str:
-        from jinja2 import TemplateError
-
         try:
-            filled: str = _environment().from_string(template).render(**values, examples=self.header.examples)
-        except TemplateError as error:
+            filled: str = _environment().from_string(template).render(**values, examples=self.examples)
+        except Exception as error:  # a template can raise what any expression can
             raise PromptError(f"prompt {self.name!r} ({self.path}): {error}") from error
         return filled.strip()
 
@@ -172,8 +178,24 @@ def read_prompt(path: Path) -> Prompt:
             f"{path}: the text after the front matter must begin with '# system', '# user' or '# assistant'."
         )
     sections = [(cast(Role, role), body.strip()) for role, body in zip(pieces[1::2], pieces[2::2], strict=True)]
-    name = path.name.removesuffix(SUFFIX)
-    return Prompt(name, path, header, tuple(sections), hashlib.sha256(text.encode()).hexdigest()[:12])
+    examples, more = _examples(path, header)
+    digest = hashlib.sha256(f"{text}{more}".encode()).hexdigest()[:12]
+    return Prompt(path.name.removesuffix(SUFFIX), path, header, tuple(sections), examples, digest)
+
+
+def _examples(path: Path, header: Header) -> tuple[tuple[dict[str, Any], ...], str]:
+    """The few-shot examples, and the text of the file beside the prompt that they come from, '' if inline."""
+    if not isinstance(header.examples, str):
+        return tuple(header.examples), ""
+    file = path.parent / header.examples
+    try:
+        text = file.read_text(encoding="utf-8")
+        examples = tuple(json.loads(line) for line in text.splitlines() if line.strip())
+    except (OSError, ValueError) as error:
+        raise PromptError(f"{path}: examples: {file} cannot be read: {error}") from error
+    if not all(isinstance(e, dict) for e in examples):
+        raise PromptError(f"{path}: examples: every line of {file} must be a JSON object.")
+    return examples, text
 
 
 def _files(folders: Iterable[Path]) -> Iterator[Path]:
