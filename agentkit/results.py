@@ -78,7 +78,8 @@ class ToolResult(BaseModel):
         if len(text) <= BRIEF_LIMIT:
             return text
         cut = text.rfind("\n", 0, BRIEF_LIMIT - 20)
-        return text[: cut if cut > 0 else BRIEF_LIMIT - 20] + "\n[shortened]"
+        # a line that is longer than half of the limit is itself cut: little would be left without it
+        return text[: cut if cut > BRIEF_LIMIT // 2 else BRIEF_LIMIT - 20] + "\n[shortened]"
 
 
 class TextResult(ToolResult):
