@@ -1,0 +1,42 @@
+"""Machine learning on the workspace's tables: profile, train, evaluate, predict, list."""
+
+from __future__ import annotations
+
+from agentkit import hookimpl
+from agentkit.specs import ToolSpec
+
+
+@hookimpl
+def register_tools() -> list[ToolSpec]:
+    """The tools of this plugin; their modules load when they are first used."""
+    return [
+        ToolSpec(
+            "profile_data",
+            "agentkit_ml.profile_data:profile_data",
+            "Look at a data file: its columns, their types, ranges and missing values. Use it for any question about "
+            "what a table contains.",
+        ),
+        ToolSpec(
+            "train",
+            "agentkit_ml.train:train",
+            "Train a model that predicts one column of a data file from the others, for classes or numbers. Returns a "
+            "model handle and its score on held-back rows.",
+            risk="costly",
+        ),
+        ToolSpec(
+            "evaluate",
+            "agentkit_ml.evaluate:evaluate",
+            "Measure how good a trained model is on a data file that contains the true values.",
+        ),
+        ToolSpec(
+            "predict",
+            "agentkit_ml.predict:predict",
+            "Apply a trained model to a data file and write one prediction per row to a new file.",
+            risk="write",
+        ),
+        ToolSpec(
+            "list_models",
+            "agentkit_ml.list_models:list_models",
+            "List the trained models with their handles, targets and scores.",
+        ),
+    ]

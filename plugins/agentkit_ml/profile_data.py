@@ -1,0 +1,112 @@
+"""The tool `profile_data`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from agentkit.context import ToolContext
+from agentkit.errors import DatasetError, TrainingError, suggest
+from agentkit.profiles import ColumnProfile, listed, profile_frame
+from agentkit.results import Artifact, Table, ToolResult
+from agentkit_ml.metrics import number
+
+if TYPE_CHECKING:
+    from pandas import Series
+
+_MOST_TOLD = 12
+
+
+class DataProfile(ToolResult):
+    """What a data set contains. `missing` counts empty cells, `duplicates` rows that repeat an earlier one."""
+
+    dataset: str
+    rows: int
+    duplicates: int
+    missing: int
+    columns: list[ColumnProfile]
+    target: str | None = None
+    task: str | None = None
+    values_shown: bool = True
+
+    def brief(self) -> str:
+        size = f"{self.rows} rows, {len(self.columns)} columns"
+        lines = [f"{self.dataset}: {size}, {self.missing} missing cells, {self.duplicates} repeated rows."]
+        if self.target and self.task:
+            lines.append(f"The target {self.target!r} makes a {self.task} task.")
+        told = sorted(self.columns, key=lambda c: c.name != self.target)[:_MOST_TOLD]
+        lines += [f"- {c.name}: {self._told(c)}" for c in told]
+        if rest := [c for c in self.columns if c not in told]:
+            lines.append(f"- and {len(rest)} more: {', '.join(c.name for c in rest)[:250]}")
+        if not self.target:
+            lines.append("Next: train with the column to predict as target.")
+        return "\n".join(lines)
+
+    def _told(self, column: ColumnProfile) -> str:
+        gaps = f", {column.missing} missing" if column.missing else ""
+        if not self.values_shown or column.kind in ("empty", "id", "text", "constant"):
+            return f"{column.kind}, {column.distinct} different{gaps}"
+        if column.kind == "number" and column.mean is not None:
+            low, high = (number(float(v or 0)) for v in (column.minimum, column.maximum))
+            return f"number {low} to {high}, mean {number(column.mean)}{gaps}"
+        if column.kind == "date":
+            return f"date {str(column.minimum)[:10]} to {str(column.maximum)[:10]}{gaps}"
+        top = ", ".join(f"{value[:20]} {count}" for value, count in (column.top or [])[:4])
+        return f"category of {column.distinct} ({top}){gaps}"
+
+    @property
+    def artifacts(self) -> list[Artifact]:
+        columns = ["column", "kind", "missing", "different", "minimum", "median", "mean", "maximum", "most frequent"]
+        rows = [
+            [
+                c.name,
+                c.kind,
+                c.missing,
+                c.distinct,
+                c.minimum,
+                c.median,
+                c.mean,
+                c.maximum,
+                c.top[0][0] if c.top else None,
+            ]
+            for c in self.columns
+        ]
+        return [Table(title=f"{self.dataset}: {self.rows} rows", columns=columns, rows=rows)]
+
+
+def profile_data(
+    dataset: Annotated[str, Field(description="Data file to look at")],
+    target: Annotated[str | None, Field(description="Column that is to be predicted later")] = None,
+    *,
+    ctx: ToolContext,
+) -> DataProfile:
+    """Describe a data set's columns, gaps and repeated rows, and with `target` what could be trained on it.
+
+    Raises DatasetError if it cannot be read or has no column `target`.
+    """
+    data = ctx.dataset(dataset)
+    target = target or None
+    if target and target not in data.columns:
+        near = suggest(target, data.columns) or f" Its columns: {listed(data.columns, 10)}."
+        raise DatasetError(f"{target!r} is not a column of {data.name!r}.{near}")
+    frame = data.frame()
+    profile = profile_frame(frame, data.name)
+    for note in data.notes:
+        ctx.note(note)
+    return DataProfile(
+        dataset=data.name, rows=len(frame), duplicates=int(frame.astype("str").duplicated().sum()),
+        missing=sum(c.missing for c in profile.columns), columns=profile.columns, target=target,
+        task=_task(frame[target], ctx) if target else None, values_shown=ctx.settings.privacy.send_values,
+    )  # fmt: skip
+
+
+def _task(column: Series, ctx: ToolContext) -> str | None:
+    """The task that training would choose; a note if the target cannot be learned."""
+    from agentkit_ml.target import read_target
+
+    try:
+        return read_target(column, "auto").task
+    except TrainingError as error:
+        ctx.note(str(error))
+        return None

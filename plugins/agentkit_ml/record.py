@@ -1,0 +1,99 @@
+"""What is known of a training: stored beside the model, read by every tool that uses it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict
+
+from agentkit_ml.metrics import Outcome, Task
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from pandas import DataFrame
+
+
+class Candidate(BaseModel):
+    """One algorithm in the comparison. `score` is the mean over `folds` folds; None if it was skipped."""
+
+    model_config = ConfigDict(frozen=True)
+
+    algorithm: str
+    score: float | None
+    folds: int
+    seconds: float
+    skipped: str = ""
+
+
+class Baseline(BaseModel):
+    """The answer without a model: the share of each class in training, or the mean."""
+
+    model_config = ConfigDict(frozen=True)
+
+    shares: list[float] = []
+    mean: float | None = None
+
+
+class Training(BaseModel):
+    """A training's record. `columns`: those learned from -> number, category or date. Scores are on held-back rows."""
+
+    model_config = ConfigDict(frozen=True)
+
+    dataset: str
+    digest: str
+    target: str
+    task: Task
+    classes: list[str]
+    positive: str
+    algorithm: str
+    metric: str
+    metrics: dict[str, float]
+    baseline: Baseline
+    baseline_metrics: dict[str, float]
+    columns: dict[str, str]
+    left_out: dict[str, str]
+    split: str
+    seed: int
+    train_rows: int
+    test_rows: int
+    seconds: float
+    candidates: list[Candidate]
+
+    @property
+    def score(self) -> float:
+        return self.metrics[self.metric]
+
+
+def outcome(
+    pipeline: Any, frame: DataFrame, truth: NDArray[Any], task: Task, classes: tuple[str, ...], positive: str
+) -> Outcome:
+    """Predict and put truth and prediction side by side. A class that the pipeline never met gets probability 0."""
+    import numpy as np
+
+    if task == "regression":
+        return Outcome(task, truth.astype(float), np.asarray(pipeline.predict(frame), dtype=float))
+    probabilities = np.zeros((len(frame), len(classes)))
+    known = [classes.index(str(c)) for c in pipeline.classes_]
+    probabilities[:, known] = pipeline.predict_proba(frame)
+    predicted = np.asarray(classes, dtype="object")[probabilities.argmax(axis=1)]
+    return Outcome(task, truth, predicted, probabilities, classes, positive)
+
+
+def baseline_of(truth: NDArray[Any], classes: tuple[str, ...]) -> Baseline:
+    """The baseline that these training values make."""
+    if not classes:
+        return Baseline(mean=float(truth.mean()))
+    return Baseline(shares=[float((truth == c).mean()) for c in classes])
+
+
+def baseline_outcome(
+    baseline: Baseline, truth: NDArray[Any], task: Task, classes: tuple[str, ...], positive: str
+) -> Outcome:
+    """What the baseline would have said for these rows."""
+    import numpy as np
+
+    if baseline.mean is not None:
+        return Outcome(task, truth.astype(float), np.full(len(truth), baseline.mean))
+    shares = np.asarray(baseline.shares)
+    predicted = np.full(len(truth), classes[int(shares.argmax())], dtype="object")
+    return Outcome(task, truth, predicted, np.tile(shares, (len(truth), 1)), classes, positive)

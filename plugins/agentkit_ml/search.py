@@ -1,0 +1,127 @@
+"""Compare the candidates by cross-validation within a budget, refit the best on all training rows."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from agentkit.errors import TrainingError
+from agentkit_ml.candidates import LABELS, Algorithm, estimator
+from agentkit_ml.metrics import METRICS, Task, better
+from agentkit_ml.record import Candidate, outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+    from pandas import DataFrame
+
+    from agentkit.context import ToolContext
+    from agentkit_ml.splits import Pair
+
+_PROBES = (1_000, 4_000)
+_CAUTION = 1.3
+
+
+@dataclass
+class Problem:
+    """Prepared training rows and what to learn from them. `encode` is the unfitted step before the estimator."""
+
+    frame: DataFrame
+    values: NDArray[Any]
+    task: Task
+    classes: tuple[str, ...]
+    positive: str
+    encode: Any
+    metric: str
+    seed: int
+
+    def fit(self, algorithm: Algorithm, rows: NDArray[Any] | slice) -> Any:
+        """A fitted pipeline of the encoding and the estimator."""
+        from sklearn.base import clone
+        from sklearn.pipeline import Pipeline
+
+        values = self.values[rows]
+        labels = values.astype(str).astype("object") if self.classes else values
+        model = estimator(algorithm, self.task, len(values), self.seed)
+        steps = Pipeline([("encode", clone(self.encode)), ("model", model)])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return steps.fit(self.frame.iloc[rows], labels)
+
+    def score(self, fitted: Any, rows: NDArray[Any]) -> float:
+        """The metric on these rows."""
+        truth = self.values[rows]
+        seen = outcome(fitted, self.frame.iloc[rows], truth, self.task, self.classes, self.positive)
+        return METRICS[self.metric].compute(seen)
+
+
+@dataclass
+class Search:
+    """A running comparison. Seconds are wall time."""
+
+    problem: Problem
+    folds: list[Pair]
+    deadline: float
+    ctx: ToolContext
+    tried: list[Candidate] = field(default_factory=list)
+    best: tuple[Algorithm, float] | None = None
+    _refit: float = 0.0
+
+    def run(self, algorithms: Sequence[Algorithm]) -> Algorithm:
+        """Try each, and return the best: if one was asked for beside the baseline, that one.
+
+        Raises TrainingError if the budget does not allow any but the baseline.
+        """
+        for position, algorithm in enumerate(algorithms):
+            self.tried.append(self._try(algorithm, position / len(algorithms)))
+        serious = [c for c in self.tried if c.algorithm != "dummy"]
+        if serious and all(c.score is None for c in serious):
+            raise TrainingError(f"the budget is too short: {serious[0].skipped}.")
+        assert self.best is not None
+        return algorithms[-1] if len(algorithms) == 2 else self.best[0]
+
+    def _try(self, algorithm: Algorithm, done: float) -> Candidate:
+        started = time.perf_counter()
+        self.ctx.progress(f"Trying {LABELS[algorithm]}", done)
+        fold_cost, refit_cost = self._estimate(algorithm)
+        if algorithm != "dummy" and fold_cost + max(refit_cost, self._refit) > self.deadline - time.perf_counter():
+            needed = (
+                f"{LABELS[algorithm]} needs about {2 * (fold_cost + refit_cost):.0f} s; give a larger budget_seconds"
+            )
+            return Candidate(
+                algorithm=algorithm, score=None, folds=0, seconds=time.perf_counter() - started, skipped=needed
+            )
+        scores: list[float] = []
+        for train, test in self.folds:
+            began = time.perf_counter()
+            if scores and 1.1 * fold_cost + max(refit_cost, self._refit) > self.deadline - began:
+                break
+            self.ctx.progress(f"Trying {LABELS[algorithm]}, part {len(scores) + 1} of {len(self.folds)}", done)
+            scores.append(self.problem.score(self.problem.fit(algorithm, train), test))
+            fold_cost = time.perf_counter() - began
+            refit_cost = fold_cost * len(self.problem.values) / len(train)
+        self._keep(algorithm, sum(scores) / len(scores), refit_cost)
+        seconds = time.perf_counter() - started
+        return Candidate(algorithm=algorithm, score=sum(scores) / len(scores), folds=len(scores), seconds=seconds)
+
+    def _keep(self, algorithm: Algorithm, score: float, refit_cost: float) -> None:
+        if self.best is None or better(self.problem.metric, score, self.best[1]):
+            self.best = (algorithm, score)
+        self._refit = max(self._refit, refit_cost)
+
+    def _estimate(self, algorithm: Algorithm) -> tuple[float, float]:
+        """Seconds of one fold and of the refit, from two fits on few rows; 0 where there are few rows anyway."""
+        rows = self.folds[-1][0]
+        if algorithm == "dummy" or len(rows) < 2 * _PROBES[1]:
+            return 0.0, 0.0
+        took = []
+        for size in _PROBES:
+            began = time.perf_counter()
+            self.problem.fit(algorithm, rows[:: len(rows) // size][:size])
+            took.append(time.perf_counter() - began)
+        slope = max(took[1] - took[0], 0.1 * took[1]) / (_PROBES[1] - _PROBES[0])
+        fold = _CAUTION * (took[1] + slope * (len(rows) - _PROBES[1]))
+        return fold, fold * len(self.problem.values) / len(rows)

@@ -1,0 +1,190 @@
+"""The tool `train`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field
+
+from agentkit.context import ToolContext
+from agentkit.datasets import Dataset
+from agentkit.errors import TrainingError, suggest
+from agentkit.handles import handle_name
+from agentkit.profiles import listed, profile_frame
+from agentkit.results import Artifact, Table, ToolResult
+from agentkit_ml.candidates import ALGORITHMS, LABELS, Algorithm
+from agentkit_ml.metrics import METRICS, MetricName, better, choose_metric, shown
+from agentkit_ml.record import Candidate
+from agentkit_ml.runtime import prepare_process
+from agentkit_ml.settings import MLSettings
+from agentkit_ml.tracking import Tracking, TrainedModel
+
+if TYPE_CHECKING:
+    from agentkit_ml.fitting import Job
+
+_TASKS = {"binary": "binary classification", "multiclass": "multiclass classification", "regression": "regression"}
+
+
+class TrainResult(ToolResult):
+    """A trained model. `score` is `metrics[metric]`, on the held-back rows; `baseline` is the same without a model."""
+
+    model: str
+    task: str
+    target: str
+    dataset: str
+    algorithm: str
+    metric: str
+    score: float
+    metrics: dict[str, float]
+    baseline: float
+    candidates: list[Candidate]
+    columns: dict[str, str]
+    left_out: dict[str, str]
+    train_rows: int
+    test_rows: int
+    run_id: str
+    seconds: float
+
+    def brief(self) -> str:
+        others = [shown(m, v) for m, v in self.metrics.items() if m != self.metric][:4]
+        tried = [f"{c.algorithm} {c.score:.4g}" for c in self.candidates if c.score is not None]
+        verdict = ""
+        if self.algorithm != "dummy" and not better(self.metric, self.score, self.baseline):
+            verdict = " It is no better than guessing: the columns may say nothing about the target."
+        return (
+            f"Trained {self.model} to predict {self.target!r} ({_TASKS[self.task]}) from {len(self.columns)} columns "
+            f"of {self.dataset}. Algorithm: {LABELS[self.algorithm]}.\n"
+            f"{shown(self.metric, self.score)} on {self.test_rows} held-back rows, {', '.join(others)}. "
+            f"Guessing without a model: {shown(self.metric, self.baseline)}.{verdict}\n"
+            f"{METRICS[self.metric].label} in cross-validation on {self.train_rows} rows: {', '.join(tried)}.\n"
+            f"Next: evaluate {self.model} on other data, or predict with it."
+        )
+
+    @property
+    def artifacts(self) -> list[Artifact]:
+        rows = [[c.algorithm, c.score, c.folds, round(c.seconds, 2), c.skipped] for c in self.candidates]
+        compared = ["algorithm", self.metric, "folds", "seconds", "skipped"]
+        measured = [[METRICS[m].label, v] for m, v in self.metrics.items()]
+        return [
+            Table(title="Candidates, cross-validated", columns=compared, rows=rows, units={"seconds": "s"}),
+            Table(title=f"{self.model} on {self.test_rows} held-back rows", columns=["metric", "value"], rows=measured),
+        ]
+
+
+def train(
+    dataset: Annotated[str, Field(description="Data file with the column to predict")],
+    target: Annotated[str, Field(description="Name of the column to predict")],
+    task: Annotated[
+        Literal["auto", "binary", "multiclass", "regression"],
+        Field(description="Kind of prediction; auto looks at the target"),
+    ] = "auto",
+    model: Annotated[
+        Literal["auto", "dummy", "linear", "random_forest", "hist_gradient_boosting"],
+        Field(description="Algorithm; auto compares all. linear is logistic regression for classes"),
+    ] = "auto",
+    split: Annotated[
+        Literal["auto", "random", "time", "group"], Field(description="How rows are held back for testing")
+    ] = "auto",
+    time_column: Annotated[str | None, Field(description="Date column: test on the newest rows")] = None,
+    group_column: Annotated[str | None, Field(description="Column whose equal values must stay together")] = None,
+    metric: Annotated[
+        Literal["auto"] | MetricName, Field(description="What to optimise; auto: roc_auc, accuracy or rmse")
+    ] = "auto",
+    budget_seconds: Annotated[
+        float | None, Field(gt=0, le=86_400, description="Most seconds to spend (usually 60)")
+    ] = None,
+    name: Annotated[str | None, Field(description="Name for the model; else the file's name")] = None,
+    *,
+    ctx: ToolContext,
+) -> TrainResult:
+    """Train a model on one file and register it: a fifth of the rows is held back and scores what was chosen.
+
+    Candidates are compared by cross-validation on the training rows alone, within the budget (default:
+    `[ml] budget_seconds`), and the best is refitted on all of them. Everything is logged as one MLflow run.
+    Raises DatasetError or TrainingError if the data cannot be read or cannot train a model for this target.
+    """
+    from agentkit_ml.fitting import fit
+
+    prepare_process()
+    ctx.progress(f"Reading {dataset}", 0.0)
+    job = _job(ctx, dataset, target, task, model, split, time_column or None, group_column or None, metric)
+    fitted = fit(job, budget_seconds or ctx.settings.section("ml", MLSettings).budget_seconds, ctx)
+    ctx.progress("Storing the model", 0.95)
+    model_name = handle_name(name or job.data.stem)
+    stored = Tracking(ctx).register(
+        model_name, fitted.training, fitted.pipeline, job.profile, fitted.held_back, fitted.example
+    )
+    for skipped in (c for c in fitted.training.candidates if c.skipped):
+        ctx.note(f"Skipped: {skipped.skipped}.")
+    return _result(stored)
+
+
+def _job(
+    ctx: ToolContext, dataset: str, target: str, task: Any, model: Any, split: Any, time_column: str | None,
+    group_column: str | None, metric: str,
+) -> Job:  # fmt: skip
+    """Read the data and settle all that can be settled without fitting."""
+    from agentkit_ml.features import chosen_columns
+    from agentkit_ml.fitting import SEED, Job
+    from agentkit_ml.splits import make_splitter
+    from agentkit_ml.target import read_target
+
+    data = ctx.dataset(dataset)
+    _check_columns(data, target, time_column, group_column)
+    frame = data.frame()
+    wanted = read_target(frame[target], task)
+    chosen_metric = choose_metric(metric, wanted.task)
+    splitter = make_splitter(split, frame, wanted, time_column=time_column, group_column=group_column, seed=SEED)
+    profile = profile_frame(frame, data.name, data.digest)
+    grouped = {group_column: "groups rows"} if group_column and splitter.kind == "group" else {}
+    columns, left_out = chosen_columns(profile, target, grouped)
+    if not columns:
+        why = _reasons(left_out) or "there is no other column"
+        raise TrainingError(f"{data.name!r} has nothing to learn from beside {target!r}: {why}. Add columns.")
+    for note in (*data.notes, *wanted.notes, *([f"Left out: {_reasons(left_out)}."] if left_out else [])):
+        ctx.note(note)
+    algorithms: Sequence[Algorithm] = (
+        ALGORITHMS if model == "auto" else ("dummy",) if model == "dummy" else ("dummy", model)
+    )
+    return Job(data, frame, wanted, profile, columns, left_out, chosen_metric, splitter, algorithms)
+
+
+def _check_columns(data: Dataset, target: str, time_column: str | None, group_column: str | None) -> None:
+    for column, role in ((target, "target"), (time_column, "time_column"), (group_column, "group_column")):
+        if column is not None and column not in data.columns:
+            near = suggest(column, data.columns) or f" Its columns: {listed(data.columns, 10)}."
+            raise TrainingError(f"{role} {column!r} is not a column of {data.name!r}.{near}")
+    if target in (time_column, group_column):
+        raise TrainingError(f"{target!r} is the target: name another time_column or group_column.")
+
+
+def _reasons(left_out: dict[str, str]) -> str:
+    """'a', 'b' (no values); 'c' (identifies rows)."""
+    by_reason: dict[str, list[str]] = {}
+    for column, reason in left_out.items():
+        by_reason.setdefault(reason, []).append(column)
+    return "; ".join(f"{listed(columns)} ({reason})" for reason, columns in by_reason.items())
+
+
+def _result(stored: TrainedModel) -> TrainResult:
+    t = stored.training
+    shared = t.model_dump(
+        include={
+            "task",
+            "target",
+            "dataset",
+            "algorithm",
+            "metric",
+            "metrics",
+            "columns",
+            "left_out",
+            "train_rows",
+            "test_rows",
+            "seconds",
+        }
+    )
+    return TrainResult(
+        model=str(stored.handle), score=t.score, baseline=t.baseline_metrics[t.metric], candidates=t.candidates,
+        run_id=stored.run_id, **shared,
+    )  # fmt: skip
