@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import quote
 
 import psycopg
 import pytest
@@ -23,7 +24,6 @@ from psycopg import sql
 
 from agentkit.errors import StorageError
 from agentkit.postgres import cluster, schema
-from agentkit.postgres.server import EmbeddedServer
 from agentkit.settings import Settings
 from agentkit.storage import Storage
 
@@ -44,7 +44,7 @@ sys.stdin.read()
 
 
 @pytest.fixture
-def home() -> Iterator[Path]:
+def own_home() -> Iterator[Path]:
     # pytest's own folders are 0700 for root, where an unprivileged server could not go
     with tempfile.TemporaryDirectory(prefix="storage-") as folder:
         Path(folder).chmod(0o755)
@@ -95,19 +95,19 @@ def is_stopped(home: Path, within: float = 0.0) -> bool:
                 return True
 
 
-def test_a_new_home_has_a_database_that_outlives_its_use(home: Path) -> None:
-    with Storage(settings(home)) as storage:
+def test_a_new_home_has_a_database_that_outlives_its_use(own_home: Path) -> None:
+    with Storage(settings(own_home)) as storage:
         add(storage, "kept")
-    assert is_stopped(home)
-    with Storage(settings(home)) as storage:
+    assert is_stopped(own_home)
+    with Storage(settings(own_home)) as storage:
         assert names(storage) == ["kept"]
 
 
-def test_nothing_starts_before_it_is_needed_and_closing_twice_is_fine(home: Path) -> None:
-    storage = Storage(settings(home))
+def test_nothing_starts_before_it_is_needed_and_closing_twice_is_fine(own_home: Path) -> None:
+    storage = Storage(settings(own_home))
     storage.close()
-    assert not home.exists()
-    assert storage.artifacts() == home / "artifacts"
+    assert not own_home.exists()
+    assert storage.artifacts() == own_home / "artifacts"
     assert storage.artifacts().is_dir()
     add(storage, "a")
     storage.close()
@@ -116,8 +116,8 @@ def test_nothing_starts_before_it_is_needed_and_closing_twice_is_fine(home: Path
     storage.close()
 
 
-def test_the_schema_is_recorded_and_holds_what_the_rooms_above_need(home: Path) -> None:
-    with Storage(settings(home)) as storage, storage.pool().connection() as connection:
+def test_the_schema_is_recorded_and_holds_what_the_rooms_above_need(own_home: Path) -> None:
+    with Storage(settings(own_home)) as storage, storage.pool().connection() as connection:
         version = connection.execute("select version from agentkit_schema").fetchone()
         tables = connection.execute("select table_name from information_schema.tables where table_schema = 'public'")
         assert version == {"version": len(schema.MIGRATIONS)}
@@ -125,14 +125,14 @@ def test_the_schema_is_recorded_and_holds_what_the_rooms_above_need(home: Path) 
         assert connection.execute("select '[1,2]'::vector <-> '[1,4]' as distance").fetchone() == {"distance": 2}
 
 
-def test_the_server_is_private_to_its_owner(home: Path) -> None:
-    with Storage(settings(home)) as storage, storage.pool().connection() as connection:
-        assert (home / "postgres").stat().st_mode & 0o777 == 0o700
+def test_the_server_is_private_to_its_owner(own_home: Path) -> None:
+    with Storage(settings(own_home)) as storage, storage.pool().connection() as connection:
+        assert (own_home / "postgres").stat().st_mode & 0o777 == 0o700
         assert connection.execute("show listen_addresses").fetchone() == {"listen_addresses": ""}
 
 
-def test_unicode_is_sorted_and_folded_alike_everywhere(home: Path) -> None:
-    with Storage(settings(home)) as storage, storage.pool().connection() as connection:
+def test_unicode_is_sorted_and_folded_alike_everywhere(own_home: Path) -> None:
+    with Storage(settings(own_home)) as storage, storage.pool().connection() as connection:
         row = connection.execute(
             "select lower('ÉCOLE') as low, to_tsvector('simple', 'ÜBER')::text as words"
         ).fetchone()
@@ -140,116 +140,116 @@ def test_unicode_is_sorted_and_folded_alike_everywhere(home: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["with space and ünïcode ☂", "x" * 120, "comma,quote'\"%41;"])
-def test_the_home_may_have_any_name(home: Path, name: str) -> None:
-    with Storage(settings(home / name)) as storage:
+def test_the_home_may_have_any_name(own_home: Path, name: str) -> None:
+    with Storage(settings(own_home / name)) as storage:
         add(storage, "a")
         with psycopg.connect(storage.url) as connection:
             assert connection.execute("select thread_id from threads").fetchall() == [("a",)]
         if len(name) > 100:
-            folder = Path((home / name / "postgres" / "postmaster.pid").read_text().splitlines()[4])
+            folder = Path((own_home / name / "postgres" / "postmaster.pid").read_text().splitlines()[4])
             assert folder.stat().st_mode & 0o777 == 0o700
-    assert names(again := Storage(settings(home / name))) == ["a"]
-    again.close()
+    with Storage(settings(own_home / name)) as storage:
+        assert names(storage) == ["a"]
 
 
-def test_processes_share_a_home_and_the_last_one_stops_the_server(home: Path) -> None:
-    first, second = client(home, "first"), client(home, "second")
+def test_processes_share_a_home_and_the_last_one_stops_the_server(own_home: Path) -> None:
+    first, second = client(own_home, "first"), client(own_home, "second")
     assert is_ready(first)
     assert is_ready(second)
     first.communicate()
-    assert not is_stopped(home)
+    assert not is_stopped(own_home)
     second.communicate()
-    assert is_stopped(home), "an ordinary exit waits until the server is gone"
-    with Storage(settings(home)) as storage:
+    assert is_stopped(own_home), "an ordinary exit waits until the server is gone"
+    with Storage(settings(own_home)) as storage:
         assert names(storage) == ["first", "second"]
 
 
-def test_four_processes_may_be_the_first_at_once(home: Path) -> None:
-    clients = [client(home, f"{number}") for number in range(4)]
+def test_four_processes_may_be_the_first_at_once(own_home: Path) -> None:
+    clients = [client(own_home, f"{number}") for number in range(4)]
     assert all([is_ready(process) for process in clients])  # noqa: C419
     for process in clients:
         process.communicate()
-    with Storage(settings(home)) as storage:
+    with Storage(settings(own_home)) as storage:
         assert names(storage) == ["0", "1", "2", "3"]
 
 
-def test_a_killed_client_loses_nothing_and_its_server_stops(home: Path) -> None:
-    process = client(home, "kept")
+def test_a_killed_client_loses_nothing_and_its_server_stops(own_home: Path) -> None:
+    process = client(own_home, "kept")
     assert is_ready(process)
     process.kill()
     process.communicate()
-    assert is_stopped(home, within=10)
-    with Storage(settings(home)) as storage:
+    assert is_stopped(own_home, within=10)
+    with Storage(settings(own_home)) as storage:
         assert names(storage) == ["kept"]
 
 
-def test_interrupting_the_client_that_started_the_server_leaves_it_to_the_others(home: Path) -> None:
-    first = client(home, "first")
+def test_interrupting_the_client_that_started_the_server_leaves_it_to_the_others(own_home: Path) -> None:
+    first = client(own_home, "first")
     assert is_ready(first)
-    with Storage(settings(home)) as storage:
+    with Storage(settings(own_home)) as storage:
         assert names(storage) == ["first"]
-        pid = server_pid(home)
+        pid = server_pid(own_home)
         os.killpg(first.pid, signal.SIGINT)
         first.communicate()
         assert names(storage) == ["first"]
-        assert server_pid(home) == pid
+        assert server_pid(own_home) == pid
 
 
-def test_a_killed_server_comes_back_with_all_rows_while_it_is_used(home: Path) -> None:
-    with Storage(settings(home)) as storage:
+def test_a_killed_server_comes_back_with_all_rows_while_it_is_used(own_home: Path) -> None:
+    with Storage(settings(own_home)) as storage:
         add(storage, "before")
-        os.kill(server_pid(home), signal.SIGKILL)
+        os.kill(server_pid(own_home), signal.SIGKILL)
         deadline = time.monotonic() + 20
-        while "after" not in (found := _try_to_add(storage)):
+        while not _try_to_add(storage, "after"):
             assert time.monotonic() < deadline
-        assert found == ["after", "before"]
-    assert is_stopped(home, within=10)
+        assert names(storage) == ["after", "before"]
+    assert is_stopped(own_home, within=10)
 
 
-def _try_to_add(storage: Storage) -> list[str]:
+def _try_to_add(storage: Storage, name: str) -> bool:
     try:
-        add(storage, "after")
-        return names(storage)
+        add(storage, name)
     except StorageError:
-        return []
+        return False
+    return True
 
 
-def test_a_killed_server_is_recovered_by_the_next_process(home: Path) -> None:
-    process = client(home, "kept")
+def test_a_killed_server_is_recovered_by_the_next_process(own_home: Path) -> None:
+    process = client(own_home, "kept")
     assert is_ready(process)
-    os.kill(server_pid(home), signal.SIGKILL)
+    os.kill(server_pid(own_home), signal.SIGKILL)
     process.kill()
     process.communicate()
-    with Storage(settings(home)) as storage:
+    with Storage(settings(own_home)) as storage:
         assert names(storage) == ["kept"]
 
 
-def test_a_stale_pid_file_whose_pid_is_alive_again_is_not_believed(home: Path) -> None:
-    with Storage(settings(home)) as storage:
+def test_a_stale_pid_file_whose_pid_is_alive_again_is_not_believed(own_home: Path) -> None:
+    with Storage(settings(own_home)) as storage:
         add(storage, "kept")
-        stale = (home / "postgres" / "postmaster.pid").read_text().splitlines()
+        stale = (own_home / "postgres" / "postmaster.pid").read_text().splitlines()
     stale[0] = str(os.getppid())
-    (home / "postgres" / "postmaster.pid").write_text("\n".join(stale) + "\n")
-    with Storage(settings(home)) as storage:
+    (own_home / "postgres" / "postmaster.pid").write_text("\n".join(stale) + "\n")
+    with Storage(settings(own_home)) as storage:
         assert names(storage) == ["kept"]
 
 
-def test_a_crash_while_the_data_folder_was_made_leaves_no_half_of_it(home: Path) -> None:
-    (home / "postgres.new").mkdir(parents=True)
-    (home / "postgres.new" / "PG_VERSION").write_text("18\n")
-    with Storage(settings(home)) as storage:
+def test_a_crash_while_the_data_folder_was_made_leaves_no_half_of_it(own_home: Path) -> None:
+    (own_home / "postgres.new").mkdir(parents=True)
+    (own_home / "postgres.new" / "PG_VERSION").write_text("18\n")
+    with Storage(settings(own_home)) as storage:
         assert names(storage) == []
-    assert not (home / "postgres.new").exists()
+    assert not (own_home / "postgres.new").exists()
 
 
-def test_threads_share_a_storage(home: Path) -> None:
-    with Storage(settings(home)) as storage, ThreadPoolExecutor(8) as threads:
+def test_threads_share_a_storage(own_home: Path) -> None:
+    with Storage(settings(own_home)) as storage, ThreadPoolExecutor(8) as threads:
         list(threads.map(lambda number: add(storage, f"{number:02}"), range(24)))
         assert len(names(storage)) == 24
 
 
-def test_a_forked_child_has_connections_of_its_own(home: Path) -> None:
-    with Storage(settings(home)) as storage:
+def test_a_forked_child_has_connections_of_its_own(own_home: Path) -> None:
+    with Storage(settings(own_home)) as storage:
         add(storage, "parent")
         child = os.fork()
         if child == 0:
@@ -264,17 +264,17 @@ def test_a_forked_child_has_connections_of_its_own(home: Path) -> None:
         assert names(storage) == ["child", "parent"]
 
 
-def test_the_checkpointer_keeps_a_thread(home: Path) -> None:
+def test_the_checkpointer_keeps_a_thread(own_home: Path) -> None:
     config = {"configurable": {"thread_id": "t", "checkpoint_ns": ""}}
-    with Storage(settings(home)) as storage:
+    with Storage(settings(own_home)) as storage:
         storage.checkpointer().put(config, empty_checkpoint(), {"step": 7}, {})
-    with Storage(settings(home)) as storage:
+    with Storage(settings(own_home)) as storage:
         found = storage.checkpointer().get_tuple(config)
         assert found is not None
         assert found.metadata["step"] == 7
 
 
-def test_the_async_twins_work_in_one_event_loop_after_another(home: Path) -> None:
+def test_the_async_twins_work_in_one_event_loop_after_another(own_home: Path) -> None:
     config = {"configurable": {"thread_id": "t", "checkpoint_ns": ""}}
 
     async def write(storage: Storage) -> None:
@@ -286,113 +286,113 @@ def test_the_async_twins_work_in_one_event_loop_after_another(home: Path) -> Non
         await storage.aclose()
         return row["n"] if row else 0
 
-    storage = Storage(settings(home))
+    storage = Storage(settings(own_home))
     asyncio.run(write(storage))
     assert asyncio.run(read(storage)) == 1
-    assert is_stopped(home)
+    assert is_stopped(own_home)
 
 
-def test_an_older_schema_is_brought_up_to_date_in_place(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with Storage(settings(home)) as storage:
+def test_an_older_schema_is_brought_up_to_date_in_place(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Storage(settings(own_home)) as storage:
         add(storage, "kept")
     newer = (*schema.MIGRATIONS, "alter table threads add column mood text default 'calm'")
     with monkeypatch.context() as patch:
         patch.setattr(schema, "MIGRATIONS", newer)
-        with Storage(settings(home)) as storage, storage.pool().connection() as connection:
+        with Storage(settings(own_home)) as storage, storage.pool().connection() as connection:
             assert connection.execute("select thread_id, mood from threads").fetchall() == [
                 {"thread_id": "kept", "mood": "calm"}
             ]
     with pytest.raises(StorageError, match="made by a newer agentkit"):
-        _ = Storage(settings(home)).url
+        _ = Storage(settings(own_home)).url
 
 
-def test_data_of_another_major_version_is_left_alone(home: Path) -> None:
-    Storage(settings(home)).artifacts()
-    (home / "postgres").mkdir()
-    (home / "postgres" / "PG_VERSION").write_text("12\n")
+def test_data_of_another_major_version_is_left_alone(own_home: Path) -> None:
+    Storage(settings(own_home)).artifacts()
+    (own_home / "postgres").mkdir()
+    (own_home / "postgres" / "PG_VERSION").write_text("12\n")
     with pytest.raises(StorageError, match=r"made by PostgreSQL 12, and \d+ is installed\. Move the folder away"):
-        Storage(settings(home)).pool()
-    assert (home / "postgres" / "PG_VERSION").read_text() == "12\n"
+        Storage(settings(own_home)).pool()
+    assert (own_home / "postgres" / "PG_VERSION").read_text() == "12\n"
 
 
-def test_a_home_that_cannot_be_written_is_an_error_with_the_remedy(home: Path) -> None:
-    home.parent.joinpath("file").write_text("")
+def test_a_home_that_cannot_be_written_is_an_error_with_the_remedy(own_home: Path) -> None:
+    own_home.parent.joinpath("file").write_text("")
     with pytest.raises(StorageError, match="AGENTKIT_HOME"):
-        Storage(settings(home.parent / "file" / "home")).pool()
+        Storage(settings(own_home.parent / "file" / "home")).pool()
 
 
-def test_a_server_that_does_not_start_says_why(home: Path) -> None:
-    with Storage(settings(home)) as storage:
+def test_a_server_that_does_not_start_says_why(own_home: Path) -> None:
+    with Storage(settings(own_home)) as storage:
         add(storage, "kept")
-    control = home / "postgres" / "global" / "pg_control"
+    control = own_home / "postgres" / "global" / "pg_control"
     control.write_bytes(b"\0" * 8192)
-    with pytest.raises(StorageError, match="did not start in .*: .+ Set AGENTKIT_HOME"):
-        Storage(settings(home)).pool()
-    assert is_stopped(home, within=10)
+    with pytest.raises(StorageError, match=r"did not start in .*: .+ Set AGENTKIT_HOME"):
+        Storage(settings(own_home)).pool()
+    assert is_stopped(own_home, within=10)
 
 
-def test_the_template_is_made_once_and_a_damaged_one_again(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_template_is_made_once_and_a_damaged_one_again(own_home: Path, capfd: pytest.CaptureFixture[str]) -> None:
     made: list[Path] = []
 
     def prepare(folder: Path) -> None:
         made.append(folder)
-        with EmbeddedServer(folder).running():
-            pass
+        (folder / "postgres" / "base").mkdir(parents=True)
+        (folder / "postgres" / "base" / "1259").write_text("rows")
 
-    home.mkdir()
-    cache = home / "cache"
+    own_home.mkdir()
+    cache = own_home / "cache"
     for number in range(3):
         if number == 2:
-            next(cache.glob("postgres/*/postgres/base/1/1259")).unlink()
-        cluster.from_template(home / f"{number}", cache, "key", prepare)
-        assert (home / f"{number}" / "base" / "1" / "1259").exists()
+            next(cache.glob("postgres/*/postgres/base/1259")).unlink()
+        cluster.from_template(own_home / f"{number}", cache, "key", prepare)
+        assert (own_home / f"{number}" / "base" / "1259").read_text() == "rows"
     assert len(made) == 2
     assert capfd.readouterr().err == cluster.NOTICE * 2
 
 
-def test_a_cache_that_cannot_be_used_only_costs_time(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    home.mkdir()
-    (home / "cache").write_text("not a folder")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(home / "cache"))
-    monkeypatch.setenv("HOME", str(home / "cache"))
-    with Storage(settings(home)) as storage:
+def test_a_cache_that_cannot_be_used_only_costs_time(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own_home.mkdir()
+    (own_home / "cache").write_text("not a folder")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(own_home / "cache"))
+    monkeypatch.setenv("HOME", str(own_home / "cache"))
+    with Storage(settings(own_home)) as storage:
         add(storage, "a")
         assert names(storage) == ["a"]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root needs another identity")
 def test_root_without_namespaces_hands_the_data_to_an_unprivileged_user(
-    home: Path, monkeypatch: pytest.MonkeyPatch
+    own_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with Storage(settings(home)) as storage:
+    with Storage(settings(own_home)) as storage:
         add(storage, "kept")
-        assert (home / "postgres").stat().st_uid == 0
+        assert (own_home / "postgres").stat().st_uid == 0
     monkeypatch.setattr(cluster, "namespaces_permitted", lambda: False)
-    with Storage(settings(home)) as storage:
+    with Storage(settings(own_home)) as storage:
         assert names(storage) == ["kept"]
-        assert (home / "postgres").stat().st_uid != 0
-    home.parent.chmod(0o700)
-    with pytest.raises(StorageError, match="does not run as root.*Run as an ordinary user"):
-        Storage(settings(home.parent / "other")).pool()
+        assert (own_home / "postgres").stat().st_uid != 0
+    own_home.parent.chmod(0o700)
+    with pytest.raises(StorageError, match=r"does not run as root.*Run as an ordinary user"):
+        Storage(settings(own_home.parent / "other")).pool()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can write into another's folder")
-def test_what_root_makes_in_another_users_home_belongs_to_that_user(home: Path) -> None:
-    home.mkdir()
-    os.chown(home, 65534, 65534)
-    with Storage(settings(home)) as storage:
+def test_what_root_makes_in_another_users_home_belongs_to_that_user(own_home: Path) -> None:
+    own_home.mkdir()
+    os.chown(own_home, 65534, 65534)
+    with Storage(settings(own_home)) as storage:
         add(storage, "a")
-    assert {path.stat().st_uid for path in home.iterdir() if path.name.startswith("postgres")} == {65534}
+    assert {path.stat().st_uid for path in own_home.iterdir() if path.name.startswith("postgres")} == {65534}
 
 
-def test_mlflow_tracks_beside_agentkit(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mlflow_tracks_beside_agentkit(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     script = (
         "import sys; from mlflow import MlflowClient; client = MlflowClient(sys.argv[1]);"
         "run = client.create_run(client.create_experiment('e', artifact_location=sys.argv[2]));"
         "client.log_metric(run.info.run_id, 'auc', 0.5); print(client.get_run(run.info.run_id).data.metrics)"
     )
-    with Storage(settings(home / "ünï code")) as storage:
+    with Storage(settings(own_home / "ünï code")) as storage:
         uri = storage.mlflow_uri()
         assert uri.startswith("postgresql+psycopg://")
         outcome = subprocess.run(
@@ -404,7 +404,7 @@ def test_mlflow_tracks_beside_agentkit(home: Path, monkeypatch: pytest.MonkeyPat
         )
     assert outcome.stdout == "{'auc': 0.5}\n", outcome.stderr
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:5000")
-    assert Storage(settings(home)).mlflow_uri() == "http://127.0.0.1:5000"
+    assert Storage(settings(own_home)).mlflow_uri() == "http://127.0.0.1:5000"
 
 
 @pytest.fixture(scope="module")
@@ -432,50 +432,53 @@ def given_server() -> Iterator[str]:
 
 
 def _make_users(data: Path, port: str) -> None:
+    with _first_connection(data, port) as admin:
+        for user, rights in (("maker", "createdb"), ("plain", "nocreatedb")):
+            admin.execute(f"create role {user} login {rights} password '{PASSWORD}'")
+            admin.execute(sql.SQL("create database {} owner {}").format(*map(sql.Identifier, (user, user))))
+
+
+def _first_connection(data: Path, port: str) -> psycopg.Connection:
     deadline = time.monotonic() + 20
     while True:
         try:
-            with psycopg.connect(
+            return psycopg.connect(
                 host=str(data), port=port, user=cluster.SUPERUSER, dbname="postgres", autocommit=True
-            ) as admin:
-                for user, rights in (("maker", "createdb"), ("plain", "nocreatedb")):
-                    admin.execute(f"create role {user} login {rights} password '{PASSWORD}'")
-                    admin.execute(sql.SQL("create database {} owner {}").format(*map(sql.Identifier, (user, user))))
-            return
+            )
         except psycopg.OperationalError:
             assert time.monotonic() < deadline
             time.sleep(0.05)
 
 
-def given_url(port: str, user: str, password: str = "p%40ss%2Fword%3A%25") -> str:
-    return f"postgresql://{user}:{password}@127.0.0.1:{port}/{user}"
+def given_url(port: str, user: str) -> str:
+    return f"postgresql://{user}:{quote(PASSWORD, safe='')}@127.0.0.1:{port}/{user}"
 
 
-def test_a_given_server_is_used_instead(home: Path, given_server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_given_server_is_used_instead(own_home: Path, given_server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    with Storage(settings(home, given_url(given_server, "maker"))) as storage:
+    with Storage(settings(own_home, given_url(given_server, "maker"))) as storage:
         add(storage, "a")
         assert names(storage) == ["a"]
         with psycopg.connect(storage.mlflow_uri().replace("+psycopg", "")) as connection:
             assert connection.execute("select count(*) from experiments").fetchone() is not None
-    with Storage(settings(home, given_url(given_server, "maker").replace(":", "+psycopg:", 1))) as storage:
+    with Storage(settings(own_home, given_url(given_server, "maker").replace(":", "+psycopg:", 1))) as storage:
         assert names(storage) == ["a"]
-    assert not home.exists()
+    assert not own_home.exists()
 
 
 def test_a_given_server_without_rights_says_what_is_missing(
-    home: Path, given_server: str, monkeypatch: pytest.MonkeyPatch
+    own_home: Path, given_server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     with psycopg.connect(given_url(given_server, "maker"), autocommit=True) as connection:
         connection.execute("drop database if exists mlflow")
-    with Storage(settings(home, given_url(given_server, "plain"))) as storage:
+    with Storage(settings(own_home, given_url(given_server, "plain"))) as storage:
         assert names(storage) == []
         with pytest.raises(StorageError, match="MLFLOW_TRACKING_URI"):
             storage.mlflow_uri()
     elsewhere = given_url(given_server, "plain").removesuffix("plain") + "postgres"
     with pytest.raises(StorageError, match="may not create tables"):
-        Storage(settings(home, elsewhere)).pool()
+        Storage(settings(own_home, elsewhere)).pool()
 
 
 @pytest.mark.parametrize(
@@ -488,7 +491,7 @@ def test_a_given_server_without_rights_says_what_is_missing(
         ("wrongsecret", "is not a PostgreSQL URL"),
     ],
 )
-def test_a_wrong_url_is_explained_without_its_password(home: Path, given_server: str, url: str, says: str) -> None:
+def test_a_wrong_url_is_explained_without_its_password(own_home: Path, given_server: str, url: str, says: str) -> None:
     with pytest.raises(StorageError, match=says) as caught:
-        Storage(settings(home, url.format(port=given_server))).pool()
+        Storage(settings(own_home, url.format(port=given_server))).pool()
     assert "wrongsecret" not in str(caught.value)

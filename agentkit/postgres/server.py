@@ -15,6 +15,7 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -44,6 +45,9 @@ _OPTIONS = {
     "log_checkpoints": "off",
     "log_line_prefix": "%m [%p] ",
 }
+if sys.platform == "linux":
+    # after a crash: one call instead of an fsync for each of 1,500 files
+    _OPTIONS["recovery_init_sync_method"] = "syncfs"
 
 
 class EmbeddedServer:
