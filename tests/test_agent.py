@@ -237,7 +237,8 @@ def test_structured_output_is_an_instance_of_the_asked_model() -> None:
 def test_a_prompt_file_is_run_with_its_inputs_and_tools(workspace: Path) -> None:
     (workspace / "prompts").mkdir()
     (workspace / "prompts" / "trip.prompt.md").write_text(
-        "---\ndescription: A trip\ninputs:\n  city: {type: string}\ntools: [weather]\n---\n# system\nPlan trips.\n# user\nGo to {{ city }}\n"
+        "---\ndescription: A trip\ninputs:\n  city: {type: string}\ntools: [weather]\n---\n"
+        "# system\nPlan trips.\n# user\nGo to {{ city }}\n"
     )
     model = ScriptedChatModel(script=["Packed."])
     with Agent(model, plugins=[Plugin()]) as agent:
@@ -297,7 +298,7 @@ def test_the_graph_is_langgraphs_own_and_runs_async() -> None:
     async def run() -> list[Any]:
         async with make("Hello.") as agent:
             config = {"configurable": {"thread_id": "graph-test"}}
-            run = agent._new_run("graph-test", False)  # noqa: SLF001
+            run = agent._new_run("graph-test", False)
             state = await agent.graph.ainvoke({"messages": [("user", "Hi")]}, config, context=run)  # type: ignore[call-overload]
             return list(state["messages"])
 
