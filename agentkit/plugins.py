@@ -21,7 +21,9 @@ from typing import Any, Generic, Literal, TypeVar
 import pluggy
 
 from agentkit import hookspecs
+from agentkit.context import Decision
 from agentkit.errors import PluginError, suggest, warn
+from agentkit.redaction import redact
 from agentkit.settings import Settings
 from agentkit.specs import MiddlewareSpec, ModelSpec, PromptSource, ToolSpec
 
@@ -78,6 +80,7 @@ class Plugins:
         self.prompts: list[Given[PromptSource]] = []
         self.middleware: dict[str, Given[MiddlewareSpec]] = {}
         self.commands: dict[str, Given[str]] = {}
+        self._said: set[tuple[str, str]] = set()
         self._manager = pluggy.PluginManager(hookspecs.PROJECT)
         self._manager.add_hookspecs(hookspecs)
         for report, load in [*self._discover(), *_given(extra)]:
@@ -90,13 +93,29 @@ class Plugins:
         return [r for r in self.reports.values() if r.status == "FAILED"]
 
     def call(self, hook: str, **arguments: Any) -> Iterator[tuple[str, Any, BaseException | None]]:
-        """Call a hook plugin by plugin: (plugin, answer, error). One failure stays one plugin's."""
+        """Call a hook plugin by plugin: (plugin, answer, error). One failure stays one plugin's, and is said once."""
         for name, plugin in self._manager.list_name_plugin():
-            if plugin is not None and self._implements(plugin, hook):
-                try:
-                    yield name, self._call_one(plugin, hook, arguments), None
-                except Exception as error:  # noqa: BLE001 - a plugin's failure stays its own
-                    yield name, None, error
+            if plugin is None or not self._implements(plugin, hook):
+                continue
+            try:
+                answer, failure = self._checked(hook, self._call_one(plugin, hook, arguments)), None
+            except Exception as error:  # noqa: BLE001 - a plugin's failure stays its own
+                answer, failure = None, error
+                self._say_once(name, hook, error)
+            yield name, answer, failure
+
+    def _checked(self, hook: str, answer: Any) -> Any:
+        if hook == "review_tool_call" and answer is not None:
+            if not isinstance(answer, Decision):
+                raise PluginError(f"{hook} must return a Decision or None, not {type(answer).__name__}.")
+            if answer.verdict not in ("allow", "ask", "deny"):
+                raise PluginError(f"{hook}: a verdict is allow, ask or deny, not {answer.verdict!r}.")
+        return answer
+
+    def _say_once(self, name: str, hook: str, error: Exception) -> None:
+        if (name, hook) not in self._said:
+            self._said.add((name, hook))
+            warn(redact(f"plugin {name!r}: {hook} failed: {_cause(error)}"))
 
     def _discover(self) -> Iterator[tuple[PluginReport, Callable[[], object]]]:
         own = _built_in()
