@@ -84,8 +84,10 @@ BROKEN = {
     "syntax": ("def f(:\n", ["SyntaxError"]),
     "exit": ("raise SystemExit(3)", ["SystemExit", "3"]),
     "raises in a hook": (
-        "@hookimpl\ndef register_prompts():\n    return [PromptSource(Path('p'))]\n\n\n"
-        + "@hookimpl\ndef register_middleware():\n    raise ValueError('out of order')\n",
+        (
+            "@hookimpl\ndef register_prompts():\n    return [PromptSource(Path('p'))]\n"
+            "@hookimpl\ndef register_middleware():\n    raise ValueError('out of order')\n"
+        ),
         ["ValueError", "out of order"],
     ),
     "raises half way": (
@@ -123,9 +125,11 @@ BROKEN = {
         ["'first tool' cannot be a tool's name"],
     ),
     "taken tool name": (
-        "@hookimpl\ndef register_models():\n    return [ModelSpec('mine', 'm:f', 's')]\n"
-        + "@hookimpl\ndef register_tools():\n"
-        + "    return [ToolSpec('fresh', 'm:f', 's'), ToolSpec('profile_data', 'm:f', 's')]\n",
+        (
+            "@hookimpl\ndef register_models():\n    return [ModelSpec('mine', 'm:f', 's')]\n"
+            "@hookimpl\ndef register_tools():\n"
+            "    return [ToolSpec('fresh', 'm:f', 's'), ToolSpec('profile_data', 'm:f', 's')]\n"
+        ),
         ["register_tools", "'profile_data' is already taken by plugin 'ml'"],
     ),
     "taken provider": (
