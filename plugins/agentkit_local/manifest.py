@@ -7,6 +7,7 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -38,6 +39,14 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("a source has exactly one of path, hub, url, packages")
         if self.packages and not (self.version and self.count > 0 and self.member):
             raise ValueError("a source of packages needs version, count and member")
+
+    @property
+    def place(self) -> str:
+        """The source in words, for progress and errors."""
+        if self.packages:
+            return f"packages {self.packages.format(n=1)} ... {self.packages.format(n=self.count)}"
+        # an address may hold a password or a signature
+        return self.path or (urlsplit(self.url).hostname or "" if self.url else f"hub {self.hub}")
 
 
 class ModelEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
