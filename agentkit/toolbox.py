@@ -159,8 +159,9 @@ def load_tool(given: Given[ToolSpec], settings: Any = None) -> Tool:
             f"tool {spec.name!r} of plugin {given.plugin!r}: its type hints cannot be read: {error}"
         ) from error
     except Exception as error:
+        reason = (str(error) or "no reason given").splitlines()[0]
         raise PluginError(
-            f"tool {spec.name!r} of plugin {given.plugin!r} cannot be loaded: {type(error).__name__}: {error}"
+            f"tool {spec.name!r} of plugin {given.plugin!r} cannot be loaded: {type(error).__name__}: {reason}"
         ) from error
     return tool
 
