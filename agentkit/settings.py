@@ -93,10 +93,10 @@ def load_settings(folder: Path | str | None = None, **overrides: Any) -> Setting
     base = Path(folder or Path.cwd()).resolve()
     values = read_file(base / FILE_NAME)
     sections = {k: values.pop(k) for k in list(values) if k not in _FILE_KEYS and isinstance(values[k], dict)}
-    for key in [*values, *sections]:
-        hint = suggest(key, _FILE_KEYS)
-        if key not in _FILE_KEYS and (key in values or hint):
-            raise SettingsError(f"{FILE_NAME}: {key!r} is not a setting.{hint}")
+    # a table is a plugin's own unless it begins like one of ours: then it is a misspelling
+    misspelt = [k for k in sections if any(k[:3] == known[:3] for known in _FILE_KEYS)]
+    for key in [*(k for k in values if k not in _FILE_KEYS), *misspelt]:
+        raise SettingsError(f"{FILE_NAME}: {key!r} is not a setting.{suggest(key, _FILE_KEYS)}")
     untrusted: tuple[str, ...] = ()
     if risky := _risky(values):
         from agentkit.trust import is_trusted
