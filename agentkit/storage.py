@@ -113,10 +113,11 @@ class Storage:
         _ = self.url
         state = self._current()
         with state.threads:
-            if state.mlflow is None:
-                parameters = schema.migrate_mlflow(self._parameters())
-                state.mlflow = connections.as_url("postgresql+psycopg", parameters)
-            return state.mlflow
+            parameters = self._parameters()
+            if not state.mlflow_ready:
+                schema.migrate_mlflow(parameters)
+                state.mlflow_ready = True
+            return connections.as_url("postgresql+psycopg", parameters | {"dbname": schema.MLFLOW_DATABASE})
 
     def artifacts(self) -> Path:
         """The folder of files that runs and tools make; MLflow's artifacts lie below it."""
@@ -169,7 +170,7 @@ class _State:
         self.process = os.getpid()
         self.threads = threading.RLock()
         self.ready = False
-        self.mlflow: str | None = None
+        self.mlflow_ready = False
         self.pool: Pool | None = None
         self.async_pools: dict[asyncio.AbstractEventLoop, AsyncPool] = {}
         self.async_connections: set[AsyncConnection] = set()

@@ -248,6 +248,7 @@ def test_threads_share_a_storage(own_home: Path) -> None:
         assert len(names(storage)) == 24
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_a_forked_child_has_connections_of_its_own(own_home: Path) -> None:
     with Storage(settings(own_home)) as storage:
         add(storage, "parent")

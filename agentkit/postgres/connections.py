@@ -114,10 +114,9 @@ def explained(error: psycopg.OperationalError) -> Exception:
     state = error.sqlstate or "08"
     if state == _CANCELLED or not state.startswith(_TROUBLE):
         return error
-    return StorageError(
-        f"The database does not answer as it should: {first_line(error, {})}. Try again; if it goes on, see "
-        "`agentkit doctor`."
-    )
+    full = isinstance(error, psycopg.errors.DiskFull)
+    remedy = "Free some space on its disk." if full else "Try again; if it goes on, see `agentkit doctor`."
+    return StorageError(f"The database does not answer as it should: {first_line(error, {})}. {remedy}")
 
 
 def first_line(error: Exception, parameters: Parameters) -> str:

@@ -103,17 +103,15 @@ def migrate(parameters: Parameters) -> None:
             ) from None
 
 
-def migrate_mlflow(parameters: Parameters) -> Parameters:
-    """MLflow's database on the same server, created and migrated. Returns its parameters. Raises StorageError."""
+def migrate_mlflow(parameters: Parameters) -> None:
+    """Create or migrate MLflow's database on the server of agentkit's. Raises StorageError."""
     version = _installed("mlflow")
-    found = parameters | {"dbname": MLFLOW_DATABASE}
     with connected(parameters) as connection:
         if version and _recorded(connection).get("mlflow") != version:
             with _alone(connection):
                 create_database(parameters, MLFLOW_DATABASE)
-                _upgrade_mlflow(found, version)
+                _upgrade_mlflow(parameters | {"dbname": MLFLOW_DATABASE}, version)
                 _record(connection, "mlflow", version)
-    return found
 
 
 def create_database(parameters: Parameters, name: str) -> None:

@@ -129,8 +129,11 @@ class EmbeddedServer:
         """Under another name first, so that no crash leaves a data folder that is half made."""
         unfinished = self.home / "postgres.new"
         shutil.rmtree(unfinished, ignore_errors=True)
-        self._create(unfinished)
-        unfinished.rename(self.data)
+        try:
+            self._create(unfinished)
+            unfinished.rename(self.data)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
 
     def _check_version(self) -> None:
         found, ours = (self.data / "PG_VERSION").read_text().strip(), cluster.release().split(".")[0]
@@ -257,8 +260,8 @@ class EmbeddedServer:
         try:
             yield
         except OSError as error:
-            # copytree lists every file that it could not copy
-            why = error if error.errno else str(error)[:300]
+            # copytree lists every file that it could not copy, with its reason last
+            why = error.args[0][0][-1] if isinstance(error, shutil.Error) else error
             raise StorageError(f"{self.home} cannot hold the database: {why}. {cluster.remedy(self.home)}") from error
 
 
