@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol, cast
 
-from agentkit.errors import DatasetError
+from agentkit.errors import DatasetError, MissingExtra
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -198,7 +198,7 @@ class ArrowReader:
         with self._explained():
             for batch in self.data.to_batches(columns=columns, batch_size=rows):
                 if batch.num_rows:
-                    frame = cast("DataFrame", batch.to_pandas())
+                    frame = cast("DataFrame", batch.to_pandas(ignore_metadata=True))
                     frame.index += start
                     start += len(frame)
                     yield frame
@@ -333,8 +333,10 @@ def _readable(path: Path) -> Iterator[IO[bytes]]:
     """The file's bytes, decompressed."""
     suffix = path.suffix.lower()
     if suffix == ".zst":
-        import zstandard
-
+        try:
+            import zstandard
+        except ImportError as error:
+            raise MissingExtra(f"{path.name!r} is packed with zstd: run 'pip install zstandard' to read it.") from error
         with path.open("rb") as packed, zstandard.ZstdDecompressor().stream_reader(packed) as file:
             yield cast("IO[bytes]", io.BufferedReader(file))
         return
@@ -403,8 +405,8 @@ def _flat(record: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 @contextmanager
 def _workbook(name: str, path: Path) -> Iterator[Any]:
-    import openpyxl
-    from openpyxl.utils.exceptions import InvalidFileException
+    import openpyxl  # type: ignore[import-untyped]
+    from openpyxl.utils.exceptions import InvalidFileException  # type: ignore[import-untyped]
 
     try:
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)

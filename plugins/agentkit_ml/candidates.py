@@ -12,7 +12,7 @@ ALGORITHMS: tuple[Algorithm, ...] = ("dummy", "linear", "hist_gradient_boosting"
 """In the order in which they are tried: the baseline first, then from cheap to dear."""
 
 LABELS: dict[str, str] = {
-    "dummy": "the baseline that always gives the same answer",
+    "dummy": "baseline",
     "linear": "linear model",
     "random_forest": "random forest",
     "hist_gradient_boosting": "gradient boosting",
@@ -51,7 +51,7 @@ def _forest(regression: bool, rows: int, seed: int) -> Any:
     leaf = 1 + rows // 10_000
     kind = RandomForestRegressor if regression else RandomForestClassifier
     features = 1 / 3 if regression else "sqrt"
-    return kind(n_estimators=200, min_samples_leaf=leaf, max_features=features, n_jobs=-1, random_state=seed)
+    return kind(n_estimators=200, min_samples_leaf=leaf, max_features=features, random_state=seed)
 
 
 def _boosting(regression: bool, rows: int, seed: int) -> Any:  # noqa: ARG001

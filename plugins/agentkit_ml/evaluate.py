@@ -13,7 +13,7 @@ from agentkit.profiles import as_numbers
 from agentkit.results import Artifact, Table, ToolResult
 from agentkit_ml.metrics import METRICS, Outcome, better, score, shown
 from agentkit_ml.record import baseline_outcome, outcome
-from agentkit_ml.runtime import prepare_process
+from agentkit_ml.runtime import fitting_threads, prepare_process
 from agentkit_ml.tracking import Tracking, TrainedModel
 
 if TYPE_CHECKING:
@@ -79,7 +79,8 @@ def evaluate(
     for note in data.notes:
         ctx.note(note)
     frame = _scorable(found, data, ctx)
-    seen = _seen(found, frame, ctx)
+    with fitting_threads():
+        seen = _seen(found, frame, ctx)
     metrics = score(seen)
     metric = training.metric if training.metric in metrics else next(iter(metrics))
     baseline = score(baseline_outcome(training.baseline, seen.truth, seen.task, seen.classes, seen.positive))

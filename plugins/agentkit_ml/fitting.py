@@ -12,6 +12,7 @@ from agentkit_ml.candidates import Algorithm
 from agentkit_ml.features import columns_step, encode_step
 from agentkit_ml.metrics import score
 from agentkit_ml.record import Training, baseline_of, baseline_outcome, outcome
+from agentkit_ml.runtime import fitting_threads
 from agentkit_ml.search import Problem, Search
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ class Fitted:
 
 def fit(job: Job, budget: float, ctx: ToolContext) -> Fitted:
     """Search and fit for at most `budget` seconds. Raises TrainingError if that is too short."""
+    import sklearn.ensemble
+    import sklearn.linear_model  # noqa: F401 - the time of imports is not the budget's
     from sklearn.pipeline import Pipeline
 
     started = time.perf_counter()
@@ -69,7 +72,8 @@ def fit(job: Job, budget: float, ctx: ToolContext) -> Fitted:
     search = Search(problem, job.splitter.folds(train), started + budget, ctx)
     chosen = search.run(job.algorithms)
     ctx.progress(f"Fitting {chosen} on all {len(train)} training rows", 0.9)
-    fitted = problem.fit(chosen, slice(None))
+    with fitting_threads():
+        fitted = problem.fit(chosen, slice(None))
     pipeline = Pipeline([("columns", columns), *fitted.steps])
     seconds = time.perf_counter() - started
 

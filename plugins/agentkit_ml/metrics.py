@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Task = Literal["binary", "multiclass", "regression"]
-MetricName = Literal[
-    "roc_auc", "average_precision", "log_loss", "accuracy", "balanced_accuracy", "f1", "precision", "recall",
+MetricChoice = Literal[
+    "auto", "roc_auc", "average_precision", "log_loss", "accuracy", "balanced_accuracy", "f1", "precision", "recall",
     "f1_macro", "rmse", "mae", "r2",
 ]  # fmt: skip
 

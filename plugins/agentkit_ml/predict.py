@@ -14,7 +14,7 @@ from pydantic import Field
 from agentkit.context import ToolContext
 from agentkit.errors import BadInput, WorkspaceError
 from agentkit.results import Artifact, File, ToolResult
-from agentkit_ml.runtime import prepare_process
+from agentkit_ml.runtime import fitting_threads, prepare_process
 from agentkit_ml.tracking import Tracking, TrainedModel
 
 if TYPE_CHECKING:
@@ -78,7 +78,8 @@ def predict(
     with _written(path, output) as (write, columns):
         for frame in data.batches(columns=[*found.training.columns, *ids]):
             ctx.progress(f"Predicting, {summary.rows} rows done")
-            made = _predicted(found, frame, ids, proba)
+            with fitting_threads():
+                made = _predicted(found, frame, ids, proba)
             summary.add(made["prediction"])
             write(made)
     return PredictResult(

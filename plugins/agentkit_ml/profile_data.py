@@ -13,7 +13,7 @@ from agentkit.results import Artifact, Table, ToolResult
 from agentkit_ml.metrics import number
 
 if TYPE_CHECKING:
-    from pandas import Series
+    from pandas import DataFrame, Series
 
 _MOST_TOLD = 12
 
@@ -95,10 +95,22 @@ def profile_data(
     for note in data.notes:
         ctx.note(note)
     return DataProfile(
-        dataset=data.name, rows=len(frame), duplicates=int(frame.astype("str").duplicated().sum()),
+        dataset=data.name, rows=len(frame), duplicates=_repeated(frame),
         missing=sum(c.missing for c in profile.columns), columns=profile.columns, target=target,
         task=_task(frame[target], ctx) if target else None, values_shown=ctx.settings.privacy.send_values,
     )  # fmt: skip
+
+
+def _repeated(frame: DataFrame) -> int:
+    """Rows that are equal to an earlier one in every column."""
+    import pandas as pd
+
+    try:
+        hashes = pd.util.hash_pandas_object(frame, index=False)
+    except TypeError:
+        # lists and the like in cells
+        hashes = pd.util.hash_pandas_object(frame.astype("str"), index=False)
+    return int(hashes.duplicated().sum())
 
 
 def _task(column: Series, ctx: ToolContext) -> str | None:

@@ -11,6 +11,7 @@ from agentkit.errors import TrainingError
 from agentkit_ml.candidates import LABELS, Algorithm, estimator
 from agentkit_ml.metrics import METRICS, Task, better
 from agentkit_ml.record import Candidate, outcome
+from agentkit_ml.runtime import fitting_threads
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,7 +61,7 @@ class Problem:
 
 @dataclass
 class Search:
-    """A running comparison. Seconds are wall time."""
+    """A running comparison. Seconds are wall time, `deadline` is of `time.perf_counter`."""
 
     problem: Problem
     folds: list[Pair]
@@ -76,41 +77,44 @@ class Search:
         Raises TrainingError if the budget does not allow any but the baseline.
         """
         for position, algorithm in enumerate(algorithms):
-            self.tried.append(self._try(algorithm, position / len(algorithms)))
+            with fitting_threads():
+                self.tried.append(self._try(algorithm, position / len(algorithms), 1 / len(algorithms)))
         serious = [c for c in self.tried if c.algorithm != "dummy"]
         if serious and all(c.score is None for c in serious):
-            raise TrainingError(f"the budget is too short: {serious[0].skipped}.")
+            raise TrainingError(f"the budget is too short. {serious[0].skipped}")
         assert self.best is not None
         return algorithms[-1] if len(algorithms) == 2 else self.best[0]
 
-    def _try(self, algorithm: Algorithm, done: float) -> Candidate:
+    def _try(self, algorithm: Algorithm, done: float, share: float) -> Candidate:
+        label = LABELS[algorithm]
         started = time.perf_counter()
-        self.ctx.progress(f"Trying {LABELS[algorithm]}", done)
+        self.ctx.progress(f"Trying {label}", done)
         fold_cost, refit_cost = self._estimate(algorithm)
-        if algorithm != "dummy" and fold_cost + max(refit_cost, self._refit) > self.deadline - time.perf_counter():
-            needed = (
-                f"{LABELS[algorithm]} needs about {2 * (fold_cost + refit_cost):.0f} s; give a larger budget_seconds"
-            )
-            return Candidate(
-                algorithm=algorithm, score=None, folds=0, seconds=time.perf_counter() - started, skipped=needed
-            )
+        if algorithm != "dummy" and fold_cost + max(refit_cost, self._refit) > self._left():
+            return self._skipped(algorithm, fold_cost + refit_cost, started)
         scores: list[float] = []
         for train, test in self.folds:
             began = time.perf_counter()
-            if scores and 1.1 * fold_cost + max(refit_cost, self._refit) > self.deadline - began:
+            if scores and 1.1 * fold_cost + max(refit_cost, self._refit) > self._left():
                 break
-            self.ctx.progress(f"Trying {LABELS[algorithm]}, part {len(scores) + 1} of {len(self.folds)}", done)
+            part = len(scores) / len(self.folds)
+            self.ctx.progress(f"Trying {label}, part {len(scores) + 1} of {len(self.folds)}", done + share * part)
             scores.append(self.problem.score(self.problem.fit(algorithm, train), test))
             fold_cost = time.perf_counter() - began
             refit_cost = fold_cost * len(self.problem.values) / len(train)
-        self._keep(algorithm, sum(scores) / len(scores), refit_cost)
-        seconds = time.perf_counter() - started
-        return Candidate(algorithm=algorithm, score=sum(scores) / len(scores), folds=len(scores), seconds=seconds)
-
-    def _keep(self, algorithm: Algorithm, score: float, refit_cost: float) -> None:
+        score = sum(scores) / len(scores)
         if self.best is None or better(self.problem.metric, score, self.best[1]):
             self.best = (algorithm, score)
         self._refit = max(self._refit, refit_cost)
+        return Candidate(algorithm=algorithm, score=score, folds=len(scores), seconds=time.perf_counter() - started)
+
+    def _left(self) -> float:
+        return self.deadline - time.perf_counter()
+
+    def _skipped(self, algorithm: Algorithm, cost: float, started: float) -> Candidate:
+        missing = max(1.0, 1.5 * cost + self._refit - self._left())
+        why = f"For the {LABELS[algorithm]} about {missing:.0f} s more were needed: give a larger budget_seconds."
+        return Candidate(algorithm=algorithm, score=None, folds=0, seconds=time.perf_counter() - started, skipped=why)
 
     def _estimate(self, algorithm: Algorithm) -> tuple[float, float]:
         """Seconds of one fold and of the refit, from two fits on few rows; 0 where there are few rows anyway."""
@@ -122,6 +126,8 @@ class Search:
             began = time.perf_counter()
             self.problem.fit(algorithm, rows[:: len(rows) // size][:size])
             took.append(time.perf_counter() - began)
-        slope = max(took[1] - took[0], 0.1 * took[1]) / (_PROBES[1] - _PROBES[0])
-        fold = _CAUTION * (took[1] + slope * (len(rows) - _PROBES[1]))
+            if _PROBES[1] / _PROBES[0] * took[0] > self._left():
+                break
+        slope = max(took[-1] - took[0], 0.1 * took[-1]) / (_PROBES[1] - _PROBES[0])
+        fold = _CAUTION * (took[-1] + slope * (len(rows) - _PROBES[1]))
         return fold, fold * len(self.problem.values) / len(rows)

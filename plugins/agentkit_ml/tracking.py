@@ -92,16 +92,15 @@ class Tracking:
         handle = Handle.parse(text if ":" in text else f"model:{text.strip()}")
         if handle.kind != "model":
             raise HandleError(f"{text!r} does not name a model.")
-        versions = self.versions()
-        for version in versions:
+        for version in self.versions(handle.name or None):
             if handle.run is not None:
                 if version.run_id == handle.run:
                     return version
-            elif version.name == handle.name and (handle.version in (None, int(version.version))) and not handle.alias:
+            elif not handle.alias and handle.version in (None, int(version.version)):
                 return version
         if handle.alias and (wanted := self._by_alias(handle)):
             return wanted
-        names = [str(_handle(v)) for v in versions]
+        names = [str(_handle(v)) for v in self.versions()]
         if not names:
             raise HandleError(f"there is no model {text!r}: none has been trained here yet. Train one first.")
         raise HandleError(f"there is no model {text!r}.{suggest(str(handle), names)} Models: {listed(names)}.")

@@ -14,7 +14,7 @@ from agentkit.handles import handle_name
 from agentkit.profiles import listed, profile_frame
 from agentkit.results import Artifact, Table, ToolResult
 from agentkit_ml.candidates import ALGORITHMS, LABELS, Algorithm
-from agentkit_ml.metrics import METRICS, MetricName, better, choose_metric, shown
+from agentkit_ml.metrics import METRICS, MetricChoice, better, choose_metric, shown
 from agentkit_ml.record import Candidate
 from agentkit_ml.runtime import prepare_process
 from agentkit_ml.settings import MLSettings
@@ -88,9 +88,7 @@ def train(
     ] = "auto",
     time_column: Annotated[str | None, Field(description="Date column: test on the newest rows")] = None,
     group_column: Annotated[str | None, Field(description="Column whose equal values must stay together")] = None,
-    metric: Annotated[
-        Literal["auto"] | MetricName, Field(description="What to optimise; auto: roc_auc, accuracy or rmse")
-    ] = "auto",
+    metric: Annotated[MetricChoice, Field(description="What to optimise; auto: roc_auc, accuracy or rmse")] = "auto",
     budget_seconds: Annotated[
         float | None, Field(gt=0, le=86_400, description="Most seconds to spend (usually 60)")
     ] = None,
@@ -116,7 +114,7 @@ def train(
         model_name, fitted.training, fitted.pipeline, job.profile, fitted.held_back, fitted.example
     )
     for skipped in (c for c in fitted.training.candidates if c.skipped):
-        ctx.note(f"Skipped: {skipped.skipped}.")
+        ctx.note(skipped.skipped)
     return _result(stored)
 
 
