@@ -104,15 +104,15 @@ def namespaces_permitted() -> bool:
     return sys.platform == "linux" and run_as("namespace", sys.executable, "-I", "-S", "-c", "").returncode == 0
 
 
-def script(identity: str, users_lock: str, *command: str) -> list[str]:
-    """The command line of agentkit/postgres/postmaster.py."""
-    return [sys.executable, "-I", "-S", str(_SCRIPT), identity, users_lock, *command]
+def script(identity: str, *command: str, users_lock: str = "-", folder: str = "-") -> list[str]:
+    """The command line of agentkit/postgres/postmaster.py, which explains the arguments."""
+    return [sys.executable, "-I", "-S", str(_SCRIPT), identity, users_lock, folder, *command]
 
 
 def run_as(identity: str, *command: str) -> subprocess.CompletedProcess[str]:
     """Run a program to its end under an identity; what it says on stderr stands in `stdout` too."""
     return subprocess.run(
-        script(identity, "-", *command),
+        script(identity, *command),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -1,13 +1,15 @@
 """Runs a program of PostgreSQL as a user that it accepts, and stops the server when nobody uses it any more.
 
-A script of its own, not imported: `python -I -S postmaster.py IDENTITY USERS_LOCK PROGRAM ARGUMENT...`, with the
-standard library alone, so that it starts in 20 ms and stays small beside the server. IDENTITY is `same`, `namespace`
-or `UID:GID`. With USERS_LOCK, a file on which every process that uses the server holds a shared lock, it stays as the
-server's parent; with `-` it becomes PROGRAM. Exits 77 if IDENTITY cannot be had.
+A script of its own, not imported: `python -I -S postmaster.py IDENTITY USERS_LOCK FOLDER PROGRAM ARGUMENT...`, with
+the standard library alone, so that it starts in 20 ms and stays small beside the server. IDENTITY is `same`,
+`namespace` or `UID:GID`. With USERS_LOCK, a file on which every process that uses the server holds a shared lock, it
+stays as the server's parent and removes the server's temporary FOLDER in the end; with `-` for both it becomes
+PROGRAM. Exits 77 if IDENTITY cannot be had.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import fcntl
 import os
@@ -21,7 +23,7 @@ _PARENT_DEATH_SIGNAL = 1
 _UNPRIVILEGED = 65534
 
 
-def main(identity: str, users_lock: str, *command: str) -> None:
+def main(identity: str, users_lock: str, folder: str, *command: str) -> None:
     """Never returns: PROGRAM's exit status becomes this process's."""
     users = None if users_lock == "-" else os.open(users_lock, os.O_RDWR)
     try:
@@ -32,7 +34,7 @@ def main(identity: str, users_lock: str, *command: str) -> None:
     if users is None:
         os.execv(command[0], command)  # noqa: S606
     else:
-        watch(users, command)
+        watch(users, folder, command)
 
 
 def become(identity: str) -> None:
@@ -57,7 +59,7 @@ def become(identity: str) -> None:
         os.setuid(uid)
 
 
-def watch(users: int, command: tuple[str, ...]) -> None:
+def watch(users: int, folder: str, command: tuple[str, ...]) -> None:
     """Start the server, and stop it (fast shutdown) as soon as nobody else holds the lock."""
     parent = os.getpid()
     server = os.fork()
@@ -72,6 +74,8 @@ def watch(users: int, command: tuple[str, ...]) -> None:
 
     threading.Thread(target=stop_when_unused, daemon=True).start()
     _, status = os.waitpid(server, 0)
+    with contextlib.suppress(OSError):
+        os.rmdir(folder)  # noqa: PTH106
     os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
 
 

@@ -155,13 +155,19 @@ class EmbeddedServer:
 
     def _launch(self, lock: int, deadline: float) -> str:
         identity = cluster.identity_of(self.data)
-        options = _OPTIONS | {"unix_socket_directories": f'"{self._socket_folder(identity)}"'}
+        sockets = self._socket_folder(identity)
+        options = _OPTIONS | {"unix_socket_directories": f'"{sockets}"'}
         command = [str(cluster.binaries() / "postgres"), "-D", str(self.data)]
         command += [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
         with self._log() as log:
             start = log.tell()
             parent = subprocess.Popen(
-                cluster.script(identity, str(self.home / "postgres.users"), *command),
+                cluster.script(
+                    identity,
+                    *command,
+                    users_lock=str(self.home / "postgres.users"),
+                    folder="-" if sockets == str(self.data) else sockets,
+                ),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
