@@ -99,7 +99,7 @@ def profile_column(column: Series) -> ColumnProfile:
     if (dates := parse_dates(present, None)) is not None:
         return _dates(*dates, base)
     numbers = as_numbers(present)
-    if numbers.notna().mean() >= 0.99:
+    if numbers.notna().mean() >= 0.99 or (pd.api.types.is_numeric_dtype(present) and numbers.notna().any()):
         return _numbers(numbers.dropna(), base | {"missing": rows - int(numbers.notna().sum())})
     return _texts(as_text(present), base)
 

@@ -25,6 +25,21 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 _BLOCK = 1 << 20
+_FEW_BYTES = 32
+# single bytes beyond ASCII fit dozens of encodings; these are what spreadsheets write
+_ENCODINGS = (
+    "cp1252",
+    "cp1250",
+    "cp1251",
+    "cp1253",
+    "cp1254",
+    "mac_roman",
+    "cp932",
+    "gb18030",
+    "big5",
+    "euc_kr",
+    "koi8_r",
+)
 _BOMS = {
     codecs.BOM_UTF8: "utf-8-sig",
     codecs.BOM_UTF32_LE: "utf-32",
@@ -59,7 +74,7 @@ def open_reader(name: str, paths: tuple[Path, ...], kind: str, sheet: str | None
         if kind in (".json", ".jsonl", ".ndjson"):
             return _open_json(name, paths[0], lines=kind != ".json"), []
         return _open_text(name, paths[0], kind)
-    except (OSError, EOFError, lzma.LZMAError) as error:
+    except (OSError, EOFError, lzma.LZMAError, csv.Error) as error:
         raise DatasetError(f"{name!r} cannot be read: {_reason(error)}. Is it complete?") from error
 
 
@@ -310,7 +325,9 @@ def _guessed(name: str, sample: bytes) -> tuple[str, list[str]]:
 
     # only the lines that are not ASCII say something about the encoding
     telling = b"\n".join([line for line in sample.splitlines() if not line.isascii()][:400])
-    best = from_bytes(telling).best()
+    # a statistical guess from a handful of letters finds Chinese in German names
+    few = sum(byte > 127 for byte in telling) < _FEW_BYTES
+    best = from_bytes(telling, cp_isolation=["cp1252"] if few else list(_ENCODINGS)).best()
     if best is None:
         raise DatasetError(f"{name!r} is in no encoding that can be told. Save it as UTF-8.")
     note = f"{name!r} is not UTF-8; it was read as {best.encoding}. If letters look wrong, save it as UTF-8."

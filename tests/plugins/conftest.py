@@ -1,0 +1,54 @@
+"""What tests of the ML tools share: real tables, and the tools as every face calls them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from agentkit.results import ToolResult
+
+
+class Tables(NamedTuple):
+    """Names of files in the workspace, and the model that was trained on the first of them."""
+
+    tumours: str
+    tumours_new: str
+    progress: str
+    progress_new: str
+
+
+@pytest.fixture
+def tool(workspace: Path) -> Iterator[Callable[..., Any]]:
+    """Call a tool: `tool("train", dataset=..., target=...)`; `by_model=True` calls it as a chat model would."""
+    from agentkit.calls import CallContext, Services, run_tool
+    from agentkit.settings import load_settings
+
+    services = Services(load_settings(workspace))
+
+    def call(name: str, *, by_model: bool = False, on_progress: Any = None, **args: Any) -> ToolResult:
+        ctx = CallContext(services, by_model=by_model)
+        if on_progress:
+            ctx.on_progress = lambda message, fraction: on_progress(ctx, message, fraction)
+        return run_tool(name, args, ctx)
+
+    yield call
+    services.close()
+
+
+@pytest.fixture
+def tables(workspace: Path) -> Tables:
+    """Breast cancer (classes) and diabetes (numbers), each as a file to train on and one of later rows."""
+    from sklearn.datasets import load_breast_cancer, load_diabetes
+
+    cancer = load_breast_cancer(as_frame=True).frame.rename(columns={"target": "diagnosis"})
+    cancer["diagnosis"] = cancer["diagnosis"].map({0: "malignant", 1: "benign"})
+    diabetes = load_diabetes(as_frame=True).frame.rename(columns={"target": "progression"})
+    (workspace / "data").mkdir()
+    cancer.iloc[:400].to_csv(workspace / "tumours.csv", index=False)
+    cancer.iloc[400:].to_csv(workspace / "tumours_new.csv", index=False)
+    diabetes.iloc[:350].to_csv(workspace / "data/progress.csv", index=False)
+    diabetes.iloc[350:].to_csv(workspace / "data/progress_new.csv", index=False)
+    return Tables("tumours.csv", "tumours_new.csv", "data/progress.csv", "data/progress_new.csv")

@@ -1,0 +1,74 @@
+"""What a column holds is told by its content."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from agentkit.profiles import GRID, Profile, as_text, profile_column, profile_frame
+
+ROWS = 60
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ([i / 3 for i in range(ROWS)], "number"),
+        ([i % 7 for i in range(ROWS)], "number"),
+        ([str(i % 7) for i in range(ROWS)], "number"),
+        ([None, *[1.5, 2.5] * 29, None], "number"),
+        (list(range(100, 100 + ROWS)), "id"),
+        ([f"u-{i:04}" for i in range(ROWS)], "id"),
+        (["red", "green", "blue"] * 20, "category"),
+        ([True, False] * 30, "category"),
+        ([True, None] * 30, "constant"),
+        (["2026-01-02", "2026-02-03", None] * 20, "date"),
+        (["13.01.2026", "02.02.2026"] * 30, "date"),
+        (["Jan 13 2026", "Feb 02 2026"] * 30, "date"),
+        (pd.date_range("2026-01-01", periods=ROWS, tz="UTC"), "date"),
+        ([f"the patient said number {i} today" for i in range(ROWS)], "text"),
+        ([7] * ROWS, "constant"),
+        ([None] * ROWS, "empty"),
+        ([1, "a"] * 30, "category"),
+    ],
+)
+def test_the_kind_of_a_column(values: list[object], kind: str) -> None:
+    assert profile_column(pd.Series(values, name="column")).kind == kind
+
+
+def test_whole_numbers_that_all_differ_are_ids_only_if_named_so() -> None:
+    shuffled = np.random.default_rng(0).permutation(ROWS) * 13
+    assert profile_column(pd.Series(shuffled, name="customer_id")).kind == "id"
+    assert profile_column(pd.Series(shuffled, name="price")).kind == "number"
+
+
+def test_numbers_are_summarised_without_the_missing_ones() -> None:
+    column = profile_column(pd.Series([1.0, 2.0, 3.0, 4.0, None, np.inf], name="dose"))
+    assert (column.count, column.missing, column.distinct) == (6, 2, 4)
+    assert (column.minimum, column.median, column.mean, column.maximum) == (1.0, 2.5, 2.5, 4.0)
+    assert column.quantiles is not None
+    assert len(column.quantiles) == GRID
+
+
+def test_dates_and_categories_are_summarised() -> None:
+    dates = profile_column(pd.Series(["31/12/2025", "01/02/2026"] * 10, name="day"))
+    assert (dates.minimum, dates.maximum, dates.date_format) == (
+        "2025-12-31T00:00:00",
+        "2026-02-01T00:00:00",
+        "%d/%m/%Y",
+    )
+    colours = profile_column(pd.Series(["red"] * 5 + ["blue"] * 3 + [None] * 2, name="colour"))
+    assert (colours.top, colours.missing) == ([("red", 5), ("blue", 3)], 2)
+
+
+def test_a_profile_survives_being_stored() -> None:
+    frame = pd.DataFrame({"a": range(9), "b": list("xyzxyzxyz"), "c": [0.1] * 8 + [None]})
+    profile = profile_frame(frame, "a.csv", "ab12")
+    assert Profile.model_validate_json(profile.model_dump_json()) == profile
+    assert profile["b"].distinct == 3
+
+
+def test_one_label_however_it_was_written() -> None:
+    for written in ([1, 0], [1.0, 0.0], ["1", "0"], [1.0, 0.0, None], pd.Categorical(["1", "0"])):
+        assert as_text(pd.Series(written)).dropna().tolist() == ["1", "0"]
