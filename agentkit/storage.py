@@ -6,7 +6,6 @@ query; migrations, LangGraph's and MLflow's included, run only when a recorded v
 
 from __future__ import annotations
 
-import asyncio
 import atexit
 import os
 import threading
@@ -19,10 +18,8 @@ from agentkit.postgres.server import EmbeddedServer
 from agentkit.settings import Settings
 
 if TYPE_CHECKING:
-    from langgraph.checkpoint.postgres import PostgresSaver
-    from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
-
-    from agentkit.postgres.connections import AsyncConnection, AsyncPool, Parameters, Pool
+    from agentkit.checkpoints import Checkpointer
+    from agentkit.postgres.connections import Parameters, Pool
 
 DATABASE = "agentkit"
 
@@ -78,31 +75,11 @@ class Storage:
                 state.pool = connections.new_pool(lambda: self.url)
             return state.pool
 
-    def checkpointer(self) -> PostgresSaver:
-        """LangGraph's checkpointer over the pool; its tables are there."""
-        from langgraph.checkpoint.postgres import PostgresSaver
+    def checkpointer(self) -> Checkpointer:
+        """LangGraph's checkpointer over the pool, for sync and async graphs; its tables are there."""
+        from agentkit.checkpoints import Checkpointer
 
-        return PostgresSaver(self.pool())
-
-    async def apool(self) -> AsyncPool:
-        """The pool's twin for the running event loop: one for each loop, closed by `aclose` or `close`."""
-        from agentkit.postgres import connections
-
-        async def url() -> str:
-            return await asyncio.to_thread(lambda: self.url)
-
-        await url()
-        state, loop = self._current(), asyncio.get_running_loop()
-        if loop not in state.async_pools:
-            state.async_pools[loop] = connections.new_async_pool(url, state.async_connections)
-            await state.async_pools[loop].open()
-        return state.async_pools[loop]
-
-    async def acheckpointer(self) -> AsyncPostgresSaver:
-        """The checkpointer's twin for the running event loop."""
-        from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
-
-        return AsyncPostgresSaver(await self.apool())
+        return Checkpointer(self.pool())
 
     def mlflow_uri(self) -> str:
         """Where MLflow tracks: MLFLOW_TRACKING_URI if set, or else a migrated database beside agentkit's."""
@@ -134,17 +111,9 @@ class Storage:
         with state.threads:
             if state.pool is not None:
                 state.pool.close()
-            for connection in state.async_connections:
-                connection.pgconn.finish()
             self._server.release()
             self._state = _State()
             atexit.unregister(self.close)
-
-    async def aclose(self) -> None:
-        """`close`, after the pool of the running event loop was closed in its own way."""
-        if pool := self._current().async_pools.pop(asyncio.get_running_loop(), None):
-            await pool.close()
-        await asyncio.to_thread(self.close)
 
     def _current(self) -> _State:
         """What this process has opened. A forked child begins anew and leaves its parent's connections alone."""
@@ -172,8 +141,6 @@ class _State:
         self.ready = False
         self.mlflow_ready = False
         self.pool: Pool | None = None
-        self.async_pools: dict[asyncio.AbstractEventLoop, AsyncPool] = {}
-        self.async_connections: set[AsyncConnection] = set()
 
 
 # never collected: a connection's end would reach the server through the socket that the parent still uses

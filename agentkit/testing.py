@@ -78,7 +78,7 @@ class ScriptedChatModel(BaseChatModel):
             yield ChatGenerationChunk(message=chunk)
 
 
-def call(name: str, id: str = "call-1", **args: Any) -> AIMessage:  # noqa: A002
+def call(name: str, /, id: str = "call-1", **args: Any) -> AIMessage:  # noqa: A002
     """A step of a script: one tool call."""
     return AIMessage("", tool_calls=[{"name": name, "args": args, "id": id, "type": "tool_call"}])
 

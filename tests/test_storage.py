@@ -19,6 +19,7 @@ from urllib.parse import quote
 
 import psycopg
 import pytest
+from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import empty_checkpoint
 from psycopg import sql
 
@@ -275,22 +276,23 @@ def test_the_checkpointer_keeps_a_thread(own_home: Path) -> None:
         assert found.metadata["step"] == 7
 
 
-def test_the_async_twins_work_in_one_event_loop_after_another(own_home: Path) -> None:
-    config = {"configurable": {"thread_id": "t", "checkpoint_ns": ""}}
+def test_the_checkpointer_serves_async_graphs_too(own_home: Path) -> None:
+    config: RunnableConfig = {"configurable": {"thread_id": "t", "checkpoint_ns": ""}}
 
-    async def write(storage: Storage) -> None:
-        await (await storage.acheckpointer()).aput(config, empty_checkpoint(), {"step": 3}, {})
+    async def write_and_read(storage: Storage) -> list[int]:
+        saver = storage.checkpointer()
+        stored = await saver.aput(config, empty_checkpoint(), {"step": 3}, {})
+        await saver.aput_writes(stored, [("messages", "hello")], "task")
+        found = await saver.aget_tuple(config)
+        assert found is not None
+        assert found.pending_writes == [("task", "messages", "hello")]
+        steps = [c.metadata["step"] async for c in saver.alist(config)]
+        await saver.adelete_thread("t")
+        assert await saver.aget_tuple(config) is None
+        return steps
 
-    async def read(storage: Storage) -> int:
-        async with (await storage.apool()).connection() as connection:
-            row = await (await connection.execute("select count(*) as n from checkpoints")).fetchone()
-        await storage.aclose()
-        return row["n"] if row else 0
-
-    storage = Storage(settings(own_home))
-    asyncio.run(write(storage))
-    assert asyncio.run(read(storage)) == 1
-    assert is_stopped(own_home)
+    with Storage(settings(own_home)) as storage:
+        assert asyncio.run(write_and_read(storage)) == [3]
 
 
 def test_an_older_schema_is_brought_up_to_date_in_place(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeAlias
 from urllib.parse import quote, urlencode
 
 import psycopg
 import psycopg.conninfo
 from psycopg.rows import DictRow, dict_row
-from psycopg_pool import AsyncConnectionPool, ConnectionPool
+from psycopg_pool import ConnectionPool
 
 from agentkit.errors import StorageError
 
@@ -18,7 +18,6 @@ Parameters: TypeAlias = dict[str, str]
 """What libpq calls connection parameters: host, port, user, password, dbname, ..."""
 
 Connection: TypeAlias = psycopg.Connection[DictRow]
-AsyncConnection: TypeAlias = psycopg.AsyncConnection[DictRow]
 
 CONNECT_SECONDS = 10
 POOL_SIZE = 10
@@ -40,35 +39,9 @@ class Pool(ConnectionPool[Connection]):
             raise explained(error) from error
 
 
-class AsyncPool(AsyncConnectionPool[AsyncConnection]):
-    """The twin of `Pool` for one event loop."""
-
-    @asynccontextmanager
-    async def connection(self, timeout: float | None = None) -> AsyncIterator[AsyncConnection]:
-        """A connection for an `async with` block; `timeout` in seconds."""
-        try:
-            async with super().connection(timeout) as connection:
-                yield connection
-        except psycopg.OperationalError as error:
-            raise explained(error) from error
-
-
 def new_pool(conninfo: Callable[[], str]) -> Pool:
     """An open pool. `conninfo` is asked before each new connection."""
     return Pool(conninfo, kwargs=_OPTIONS, min_size=1, max_size=POOL_SIZE, open=True, check=Pool.check_connection)
-
-
-def new_async_pool(conninfo: Callable[[], Awaitable[str]], made: set[AsyncConnection]) -> AsyncPool:
-    """A pool that is still to be opened in its event loop. Its connections are added to `made`."""
-
-    async def remember(connection: AsyncConnection) -> None:
-        made.difference_update([old for old in made if old.closed])
-        made.add(connection)
-
-    check = AsyncPool.check_connection
-    return AsyncPool(
-        conninfo, kwargs=_OPTIONS, min_size=1, max_size=POOL_SIZE, open=False, configure=remember, check=check
-    )
 
 
 @contextmanager

@@ -286,7 +286,7 @@ def _fits(folder: str) -> bool:
 
 def _is_server_of(data: Path, pid: str) -> bool:
     """Whether a pid is a living process that works in `data`. psutil knows this on Linux and on macOS."""
-    import psutil  # type: ignore[import-untyped]
+    import psutil
 
     try:
         process = psutil.Process(int(pid))
