@@ -20,8 +20,9 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from agentkit.errors import ModelNotFound, ProviderError
 from agentkit_local import schema as schemas
-from agentkit_local.rendering import render
-from agentkit_local.server import Engine, EngineKey, engine
+from agentkit_local.mentions import asked_for
+from agentkit_local.rendering import render, request_of
+from agentkit_local.server import STREAMED, Engine, EngineKey, engine
 from agentkit_local.steps import Answer, Piece
 from agentkit_local.threads import in_thread
 
@@ -160,27 +161,24 @@ class LocalChatModel(BaseChatModel):
     def _pieces(self, messages: list[BaseMessage], stop: list[str] | None, options: dict[str, Any]) -> Iterator[Piece]:
         tools = options.get("tools") or []
         choice = options.get("tool_choice") or "auto"
-        prompt = render(messages, tools)
+        prompt, fixed = render(messages, tools)
         stops = stop or options.get("stop") or self.stop or []
         request: dict[str, Any] = {
             "messages": prompt,
             "temperature": options.get("temperature", self.temperature),
             "max_tokens": options.get("max_tokens") or self.max_tokens,
-            "stream": True,
-            "stream_options": {"include_usage": True},
-            "return_progress": True,
-            "cache_prompt": True,
+            **STREAMED,
         }
         seed = options.get("seed", self.seed)
         if seed is not None:
             request["seed"] = seed
         constrained = bool(tools) and choice != "none"
         if constrained:
-            request["grammar"] = schemas.grammar(_step_schema(tools, choice))
+            request["grammar"] = schemas.grammar(_step_schema(tools, choice, request_of(messages)))
         elif stops:
             request["stop"] = list(stops)
         answer = Answer(constrained, tuple(stops) if constrained else ())
-        yield from answer.read(self.engine.stream(request))
+        yield from answer.read(self.engine.stream(request, fixed))
 
     def _chunk(self, piece: Piece) -> ChatGenerationChunk:
         message = AIMessageChunk(content=piece.text)
@@ -216,9 +214,15 @@ class LocalChatModel(BaseChatModel):
 _CUT = "The call was cut before its end: more than max_tokens."
 
 
-def _step_schema(tools: Sequence[Mapping[str, Any]], choice: str) -> dict[str, Any]:
-    functions = [t["function"] for t in tools if choice in _CHOICES or t["function"]["name"] == choice]
-    return schemas.step_schema({f["name"]: f.get("parameters") or {} for f in functions}, may_respond=choice == "auto")
+def _step_schema(tools: Sequence[Mapping[str, Any]], choice: str, request: str) -> dict[str, Any]:
+    shapes: dict[str, Mapping[str, Any]] = {}
+    for function in (t["function"] for t in tools if choice in _CHOICES or t["function"]["name"] == choice):
+        shape = schemas.plain(function.get("parameters") or {})
+        # a forced choice is how structured output is asked for: there every field counts
+        if choice == "auto":
+            shape = asked_for(shape, f"{function['name']} {function.get('description', '')}", request)
+        shapes[function["name"]] = shape
+    return schemas.step_schema(shapes, may_respond=choice == "auto")
 
 
 def _choice(given: ToolChoice | str | bool | Mapping[str, Any] | None) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agentkit_local.schema import RESPOND, argument_names, dumps, plain
+from agentkit_local.schema import RESPOND, dumps, plain
 
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage, BaseMessage
@@ -16,69 +16,111 @@ if TYPE_CHECKING:
     from agentkit.prompts import Prompt
 
 _FOLDER = Path(__file__).parent / "prompts"
-_NAMES = {"string": "text", "integer": "whole number", "number": "number", "boolean": "true or false"}
+_PYTHON = {"string": "str", "integer": "int", "number": "float", "boolean": "bool", "object": "dict", "null": "None"}
+_REQUEST_LIMIT = 600
 
 
-def render(messages: Sequence[BaseMessage], tools: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
-    """Messages for llama.cpp; the first is the system part, the stable prefix. `tools` are in OpenAI's form."""
+def render(messages: Sequence[BaseMessage], tools: Sequence[Mapping[str, Any]]) -> tuple[list[dict[str, str]], int]:
+    """Messages for llama.cpp, and how many of them are the same in every conversation with these tools.
+
+    `tools` are in OpenAI's form.
+    """
     from langchain_core.messages import SystemMessage
 
     system = "\n\n".join(m.text for m in messages if isinstance(m, SystemMessage))
+    fixed: list[dict[str, str]] = []
     if tools:
-        system = _prompt("tools").text("system", system=system, tools=[_describe(t["function"]) for t in tools])
-    spoken = [_message(m, bool(tools)) for m in messages if not isinstance(m, SystemMessage)]
-    return [{"role": "system", "content": system}, *spoken] if system else spoken
+        prompt = _prompt("tools")
+        system = prompt.text("system", system=system, tools=[_describe(t["function"]) for t in tools])
+        examples = prompt.header.examples
+        fixed = [_example(e) for e in examples] if isinstance(examples, list) else []
+    if system:
+        fixed.insert(0, {"role": "system", "content": system})
+    return [*fixed, *_conversation(messages, bool(tools))], len(fixed)
 
 
-def _message(message: BaseMessage, with_tools: bool) -> dict[str, str]:
-    from langchain_core.messages import AIMessage, ToolMessage
+def request_of(messages: Iterable[BaseMessage]) -> str:
+    """What the user asked for last, and before that ("yes, do that")."""
+    return "\n".join([m.text for m in messages if m.type == "human"][-2:])
 
-    if isinstance(message, AIMessage):
-        return {"role": "assistant", "content": "\n".join(_steps(message, with_tools))}
-    if isinstance(message, ToolMessage):
-        failed = message.status == "error"
-        text = _prompt("result").text("user", name=message.name or "the tool", text=message.text, failed=failed)
-        return {"role": "user", "content": text}
-    return {"role": "user", "content": message.text}
+
+def _conversation(messages: Sequence[BaseMessage], with_tools: bool) -> Iterator[dict[str, str]]:
+    from langchain_core.messages import AIMessage, SystemMessage, ToolMessage
+
+    request = ""
+    for message in messages:
+        if isinstance(message, AIMessage):
+            yield _said("\n".join(_steps(message, with_tools)))
+        elif isinstance(message, ToolMessage):
+            yield _result(message.name or "the tool", message.text, message.status == "error", request)
+        elif not isinstance(message, SystemMessage):
+            request = message.text
+            yield {"role": "user", "content": message.text}
 
 
 def _steps(message: AIMessage, with_tools: bool) -> Iterator[str]:
     if message.text and with_tools and not message.tool_calls:
-        yield dumps({"tool": RESPOND, "arguments": {"answer": message.text}})
+        yield _answer(message.text)
     elif message.text:
         yield message.text
     for call in message.tool_calls:
         yield dumps({"tool": call["name"], "arguments": call["args"]})
 
 
+def _example(line: Mapping[str, Any]) -> dict[str, str]:
+    """One line of an example conversation: user, call with arguments, result, error or respond."""
+    if "user" in line:
+        return {"role": "user", "content": line["user"]}
+    if "call" in line:
+        return _said(dumps({"tool": line["call"], "arguments": line["arguments"]}))
+    if "respond" in line:
+        return _said(_answer(line["respond"]))
+    failed = "error" in line
+    return _result(line["of"], line["error" if failed else "result"], failed, line["request"])
+
+
+def _result(name: str, text: str, failed: bool, request: str) -> dict[str, str]:
+    short = request if len(request) <= _REQUEST_LIMIT else request[:_REQUEST_LIMIT] + " ..."
+    content = _prompt("result").text("user", name=name, text=text, failed=failed, request=short)
+    return {"role": "user", "content": content}
+
+
+def _said(text: str) -> dict[str, str]:
+    return {"role": "assistant", "content": text}
+
+
+def _answer(text: str) -> str:
+    return dumps({"tool": RESPOND, "arguments": {"answer": text}})
+
+
 def _describe(function: Mapping[str, Any]) -> dict[str, Any]:
     schema = plain(function.get("parameters") or {})
-    required, optional = argument_names(schema)
-    shapes = schema.get("properties", {})
+    shapes: Mapping[str, Any] = schema.get("properties", {})
+    required = schema.get("required", ())
+    parameters = [f"{n}: {_type(s)}{'' if n in required else ' = None'}" for n, s in shapes.items()]
+    described = [{"name": n, "description": _line(s["description"])} for n, s in shapes.items() if s.get("description")]
     return {
-        "name": function["name"],
-        "summary": " ".join(str(function.get("description") or "").split()),
-        "required": [_argument(n, shapes[n]) for n in required],
-        "optional": [_argument(n, shapes[n]) for n in optional],
+        "signature": f"{function['name']}({', '.join(parameters)})",
+        "summary": _line(function.get("description")),
+        "arguments": described,
     }
-
-
-def _argument(name: str, shape: Mapping[str, Any]) -> dict[str, str]:
-    return {"name": name, "type": _type(shape), "description": str(shape.get("description", ""))}
 
 
 def _type(shape: Mapping[str, Any]) -> str:
     if "const" in shape or "enum" in shape:
         values = shape.get("enum", [shape.get("const")])
-        return "one of " + ", ".join(json.dumps(v, ensure_ascii=False) for v in values)
+        return f"Literal[{', '.join(json.dumps(v, ensure_ascii=False) for v in values)}]"
     if "anyOf" in shape:
-        return " or ".join(dict.fromkeys(_type(s) for s in shape["anyOf"]))
-    kind = shape.get("type")
-    if kind == "array":
-        return f"list of {_type(shape.get('items', {}))}"
-    if kind == "object" and shape.get("properties"):
-        return "object of " + ", ".join(f"{n} ({_type(s)})" for n, s in shape["properties"].items())
-    return _NAMES.get(str(kind), str(kind or "any value"))
+        return " | ".join(dict.fromkeys(_type(s) for s in shape["anyOf"]))
+    if shape.get("type") == "array":
+        return f"list[{_type(shape.get('items', {}))}]"
+    if shape.get("properties"):
+        return f"{{{', '.join(f'{n}: {_type(s)}' for n, s in shape['properties'].items())}}}"
+    return _PYTHON.get(str(shape.get("type")), "Any")
+
+
+def _line(text: object) -> str:
+    return " ".join(str(text or "").split())
 
 
 @cache

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 RESPOND = "respond"
@@ -24,8 +24,8 @@ def plain(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def step_schema(tools: Mapping[str, Mapping[str, Any]], *, may_respond: bool) -> dict[str, Any]:
-    """What one step of the model must look like: a call of one of `tools` (name -> schema), or an answer."""
-    branches = [_branch(name, plain(parameters)) for name, parameters in tools.items()]
+    """What one step of the model must look like: a call of one of `tools` (name -> plain schema), or an answer."""
+    branches = [_branch(name, parameters) for name, parameters in tools.items()]
     if may_respond:
         answer = {"type": "object", "properties": {"answer": {"type": "string"}}, "required": ["answer"]}
         branches.append(_branch(RESPOND, answer | {"additionalProperties": False}))
@@ -113,10 +113,3 @@ def _target(ref: str, root: Mapping[str, Any]) -> Mapping[str, Any]:
     for step in ref.removeprefix("#/").split("/"):
         found = found.get(step.replace("~1", "/").replace("~0", "~"), {}) if isinstance(found, Mapping) else {}
     return found if isinstance(found, Mapping) else {}
-
-
-def argument_names(schema: Mapping[str, Any]) -> tuple[Sequence[str], Sequence[str]]:
-    """The names of the required and of the optional arguments, in the schema's order."""
-    names = list(schema.get("properties", {}))
-    required = [n for n in names if n in schema.get("required", ())]
-    return required, [n for n in names if n not in required]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import hashlib
+import json
 import os
 import queue
 import secrets
@@ -22,11 +23,13 @@ from agentkit_local.states import PromptStates
 if TYPE_CHECKING:
     from xllamacpp import Server
 
-Message = Mapping[str, str]
+Message = dict[str, str]
 Chunk = dict[str, Any]
 _RAM_CACHE_MIB = 1024
 _BATCH = 256
 _WORTH_SAVING = 1_000
+STREAMED = {"stream": True, "stream_options": {"include_usage": True}, "return_progress": True, "cache_prompt": True}
+"""What every request asks for; with its progress reported, reading a long prompt can be cancelled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +54,16 @@ class Engine:
         self._states = PromptStates(states_folder(), self._slot)
         self._known: set[str] = set()
 
-    def stream(self, request: Mapping[str, Any]) -> Iterator[Chunk]:
+    def stream(self, request: Mapping[str, Any], fixed: int = 0) -> Iterator[Chunk]:
         """The chunks of a chat completion as llama.cpp makes them. Raises ProviderError.
+
+        The first `fixed` messages are the same in many conversations: their state is kept on disk.
 
         Closing the iterator, or an exception in the consumer, stops the decoding at the next token or batch.
         """
         chunks: queue.SimpleQueue[Chunk | Exception | None] = queue.SimpleQueue()
         stop = threading.Event()
-        worker = threading.Thread(target=self._work, args=(dict(request), chunks, stop), daemon=True)
+        worker = threading.Thread(target=self._work, args=(dict(request), fixed, chunks, stop), daemon=True)
         worker.start()
         try:
             while (chunk := chunks.get()) is not None:
@@ -73,7 +78,11 @@ class Engine:
             worker.join()
 
     def _work(
-        self, request: dict[str, Any], chunks: queue.SimpleQueue[Chunk | Exception | None], stop: threading.Event
+        self,
+        request: dict[str, Any],
+        fixed: int,
+        chunks: queue.SimpleQueue[Chunk | Exception | None],
+        stop: threading.Event,
     ) -> None:
         def take(chunk: Chunk) -> bool:
             chunks.put(chunk)
@@ -81,7 +90,7 @@ class Engine:
 
         try:
             with self._lock:
-                self._prepare(request["messages"][0], stop)
+                self._prepare(request["messages"][:fixed], stop)
                 if not stop.is_set():
                     self._server.handle_chat_completions(request, take)
         except Exception as error:  # noqa: BLE001 - llama.cpp raises whatever its templates and grammars throw
@@ -89,34 +98,33 @@ class Engine:
         finally:
             chunks.put(None)
 
-    def _prepare(self, first: Message, stop: threading.Event) -> None:
-        """Have the system part's state in the slot: from the file, or computed once and saved."""
-        if first["role"] != "system" or len(first["content"]) < _WORTH_SAVING:
+    def _prepare(self, fixed: list[Message], stop: threading.Event) -> None:
+        """Have the state after the fixed messages in the slot: from the file, or computed once and saved."""
+        if sum(len(m["content"]) for m in fixed) < _WORTH_SAVING:
             return
-        name = self._state_name(first["content"])
+        name = self._state_name(fixed)
         # what this process has read before is in llama.cpp's own cache, with the conversation after it
         if name in self._known or self._states.restore(name):
             self._known.add(name)
             return
-        seen: list[Chunk] = []
+        last: Chunk = {}
 
         def take(chunk: Chunk) -> bool:
-            seen.append(chunk)
+            nonlocal last
+            last = chunk
             return stop.is_set()
 
-        messages = [dict(first), {"role": "user", "content": ""}]
-        self._server.handle_chat_completions(
-            {"messages": messages, "max_tokens": 1, "stream": True, "return_progress": True, "cache_prompt": True}, take
-        )
-        if not stop.is_set() and seen and "error" not in seen[-1]:
+        request = {"messages": [*fixed, {"role": "user", "content": ""}], "max_tokens": 1}
+        self._server.handle_chat_completions(request | STREAMED, take)
+        if not stop.is_set() and "error" not in last:
             self._states.save(name)
             self._known.add(name)
 
-    def _state_name(self, system: str) -> str:
+    def _state_name(self, fixed: list[Message]) -> str:
         import xllamacpp
 
-        parts = (self.key.identity, str(self.key.context), xllamacpp.__version__, system)
-        return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:40]
+        parts = [self.key.identity, self.key.context, xllamacpp.__version__, fixed]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:40]
 
     def _slot(self, action: str, file: str) -> bool:
         import httpx

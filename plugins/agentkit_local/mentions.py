@@ -1,0 +1,49 @@
+"""Which optional arguments a request speaks of: a small model fills in whatever it is offered.
+
+An optional argument is offered to the decoder only if a word of its name, its description or its values occurs in
+the request. Words that the tool's purpose or its required arguments use as well tell nothing and do not count.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+_COMMON = {
+    "auto", "from", "into", "more", "most", "only", "than", "that", "them", "these", "they", "this", "those", "too",
+    "what", "when", "which", "whose", "with",
+}  # fmt: skip
+_NUMBER = re.compile(r"(?<![\w./:-])\d[\d.,]*\s?[a-z%]*(?![\w/.])|\b(two|three|four|five|six|ten|half|dozen)\b")
+_STEM = 5
+
+
+def asked_for(schema: Mapping[str, Any], summary: str, request: str) -> dict[str, Any]:
+    """The schema of a tool without the optional arguments that the request does not mention."""
+    shapes: Mapping[str, Any] = schema.get("properties", {})
+    required = [n for n in shapes if n in schema.get("required", ())]
+    empty = _words(" ".join(f"{n} {shapes[n].get('description', '')}" for n in required))
+    said, number = _words(request), bool(_NUMBER.search(request.lower()))
+    optional = {n: _own_words(n, s, empty, _words(summary)) & said for n, s in shapes.items() if n not in required}
+    numeric = {n for n in optional if shapes[n].get("type") in ("integer", "number")}
+    # a bare number may mean any of them
+    unclear = number and not any(optional[n] for n in numeric)
+    kept = {
+        n for n, words in optional.items() if (words and (n not in numeric or number)) or (n in numeric and unclear)
+    }
+    return {**schema, "properties": {n: s for n, s in shapes.items() if n in required or n in kept}}
+
+
+def _own_words(name: str, shape: Mapping[str, Any], empty: set[str], summary: set[str]) -> set[str]:
+    if "enum" in shape:
+        return _words(" ".join(str(v) for v in shape["enum"]))
+    words = (_words(str(shape.get("description", "")), least=4) - summary) | _words(name)
+    if "name" in name.split("_"):
+        words.add("call")
+    return words - empty
+
+
+def _words(text: str, least: int = 3) -> set[str]:
+    """Beginnings of the words of `least` letters and more, so that `probability` meets `probabilities`."""
+    found = re.findall(r"[^\W\d_]+", text.lower())
+    return {w.removesuffix("ed")[:_STEM] for w in found if len(w) >= least and w not in _COMMON}
