@@ -23,7 +23,7 @@ COMMANDS = {
     "threads": ("agentkit.cli.threads:threads", "List, export and delete stored conversations."),
     "traces": ("agentkit.cli.traces:traces", "Look at traced runs in the local store."),
     "doctor": ("agentkit.cli.doctor:doctor", "Check this installation and folder."),
-    "trust": ("agentkit.cli.trust:trust", "Allow what agentkit.toml of this folder would run."),
+    "trust": ("agentkit.cli.trust:trust", "Allow what agentkit.toml of this folder would run, open or send elsewhere."),
     "demo": ("agentkit.cli.demo:demo", "The guided tour on real data."),
 }
 """Name -> import string and the line that `agentkit --help` shows without importing the command."""

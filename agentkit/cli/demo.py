@@ -48,7 +48,7 @@ TURNS = (
 )
 @model_option
 def demo(folder: Path, model: str | None) -> None:
-    """A conversation of several turns with the agent: profile, train, evaluate, remember.
+    """The guided tour on real data. In several turns the agent profiles, trains, evaluates and remembers.
 
     The data is the Wisconsin breast cancer set (UCI, CC BY 4.0) that scikit-learn ships; 30% of the rows are held
     back. Nothing leaves this machine unless --model names a remote model.
