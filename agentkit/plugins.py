@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import inspect
 import sys
 import threading
 import time
@@ -140,9 +141,8 @@ class Plugins:
             self._check_free(report.name)
             with _named_while_loading(report.name):
                 plugin = load()
-                hash(plugin)  # pluggy keeps plugins in sets: one that cannot be hashed would fail the others' calls
+                self._check_hooks(plugin)
                 self._manager.register(plugin, report.name)
-                self._manager.check_pending()
                 self._register(report.name, plugin)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin's failure stays its own
             self._restore(before)
@@ -157,6 +157,24 @@ class Plugins:
         known = self.reports.get(name)
         if known is not None and known.status != "DISABLED":
             raise PluginError(f"the name is already taken by the plugin from {known.origin}.")
+
+    def _check_hooks(self, plugin: object) -> None:
+        """Every marked function must be a hook, with no argument that the hook lacks."""
+        if inspect.isclass(plugin):
+            raise PluginError(f"{plugin.__name__} is a class: a plugin is an instance of it, or a module.")
+        hash(plugin)  # pluggy keeps plugins in sets: one that cannot be hashed would fail the others' calls
+        specs = {name: caller.spec for name, caller in vars(self._manager.hook).items() if caller.spec}
+        for attribute in dir(plugin):
+            options = self._manager.parse_hookimpl_opts(plugin, attribute)
+            hook = (options and options["specname"]) or attribute
+            if options is None or (options["optionalhook"] and hook not in specs):
+                continue
+            if hook not in specs:
+                raise PluginError(f"there is no hook {hook!r}.{suggest(hook, specs)} Hooks: {', '.join(specs)}.")
+            for name, parameter in inspect.signature(getattr(plugin, attribute)).parameters.items():
+                if parameter.default is parameter.empty and name not in specs[hook].argnames:
+                    known = ", ".join(specs[hook].argnames) or "none"
+                    raise PluginError(f"{hook}: argument {name!r} is not part of the hook (it has: {known}).")
 
     def _register(self, name: str, plugin: object) -> None:
         """Take in what one plugin contributes; a name that is taken fails the plugin as a whole."""
@@ -280,9 +298,7 @@ def _cause(error: BaseException) -> str:
     text = str(error) or type(error).__name__
     if isinstance(error, PluginError):
         return text
-    if isinstance(error, pluggy.PluginValidationError):
-        return text.replace("\n", " ")
-    return f"{type(error).__name__}: {text}"
+    return f"{type(error).__name__}: {text}".replace("\n", " ")
 
 
 @contextmanager

@@ -113,9 +113,12 @@ BROKEN = {
     ),
     "misspelt argument": (
         "@hookimpl\ndef register_tools(setings):\n    return []\n",
-        ["register_tools", "setings"],
+        ["register_tools: argument 'setings' is not part of the hook (it has: settings)."],
     ),
-    "unknown hook": ("@hookimpl\ndef register_tols():\n    return []\n", ["register_tols"]),
+    "unknown hook": (
+        "@hookimpl\ndef register_tols():\n    return []\n",
+        ["there is no hook 'register_tols'. The nearest name is 'register_tools'. Hooks: "],
+    ),
     "unknown risk": (
         "@hookimpl\ndef register_tools():\n    return [ToolSpec('first', 'm:f', 's', risk='wirte')]\n",
         ["'wirte'", "read, write, costly"],
@@ -179,6 +182,22 @@ def test_a_plugin_that_cannot_be_hashed_is_refused() -> None:
 
     with pytest.raises(PluginError, match="plugin 'Unhashable' failed: TypeError: unhashable"):
         Plugins(load_settings(), [Unhashable()])
+
+
+def test_a_hook_of_another_version_may_be_marked_optional(workspace: Path) -> None:
+    source = "@hookimpl(optionalhook=True)\ndef register_dreams():\n    return []\n"
+    assert load(write(workspace, "ahead", source), write(workspace, "good", GOOD)).failed == []
+
+
+def test_a_class_is_no_plugin_but_its_instance_is() -> None:
+    class Weather:
+        @hookimpl
+        def register_tools(self) -> list[ToolSpec]:
+            return [ToolSpec("forecast", "weather:forecast", "Look out of the window")]
+
+    with pytest.raises(PluginError, match="Weather is a class: a plugin is an instance of it, or a module"):
+        Plugins(load_settings(), [Weather])
+    assert Plugins(load_settings(), [Weather()]).tools["forecast"].plugin == "Weather"
 
 
 def test_an_installed_plugin_is_found_with_its_version(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
