@@ -17,6 +17,7 @@ from uuid import UUID
 
 from langchain_core.messages import BaseMessage
 from langchain_core.tracers.base import BaseTracer
+from langchain_core.tracers.langchain import LangChainTracer
 from langchain_core.tracers.schemas import Run as TracedRun
 from langgraph.types import Command
 from pydantic import BaseModel
@@ -65,9 +66,7 @@ class Tracing:
         if not self._settings.enabled:
             return []
         if self._client is not None:
-            from langchain_core.tracers.langchain import LangChainTracer
-
-            return [LangChainTracer(client=self._client)]
+            return [_LangSmithTracer(client=self._client)]
         if self._writer is None:
             self._writer = _Writer(self._storage)
         return [_LocalTracer(self._writer, thread_id, self._settings)]
@@ -123,6 +122,14 @@ def show_trace(storage: Storage, trace_id: str) -> list[dict[str, Any]]:
             " inputs, outputs, error, metadata from traces where trace_id = %s order by started_at",
             [matches[0]["id"]],
         ).fetchall()
+
+
+class _LangSmithTracer(LangChainTracer):
+    """LangChain's own, without the constructor arguments of models and tools: the anonymizer does not see those."""
+
+    def _start_trace(self, run: TracedRun) -> None:
+        run.serialized = None
+        super()._start_trace(run)
 
 
 class _LocalTracer(BaseTracer):
