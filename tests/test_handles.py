@@ -31,7 +31,8 @@ def test_a_model_handle_is_read_and_has_an_mlflow_address(text: str, handle: Han
 @pytest.mark.parametrize(
     "text",
     ["", "churn", "model:", "model:/3", "model:churn/", "model:churn/x", "model:churn/1@best", "model:a b",
-     "model:../x", "runs:/short", "models:/", "http://host/model", "table:ab/3", "model:churn/3\nmodel:x", "model:" + "a" * 101],
+     "model:../x", "runs:/short", "models:/", "http://host/model", "table:ab/3",
+     "model:churn/0", "model:churn/3\nmodel:x", "model:" + "a" * 101],
 )  # fmt: skip
 def test_what_is_no_handle_is_refused_with_the_right_form(text: str) -> None:
     with pytest.raises(HandleError, match=r"model:|only a model|'table:ab'"):
@@ -48,7 +49,7 @@ _HANDLES = st.builds(
     Handle,
     st.just("model"),
     st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,99}", fullmatch=True),
-    st.none() | st.integers(0, 999_999_999),
+    st.none() | st.integers(1, 999_999_999),
 )
 
 

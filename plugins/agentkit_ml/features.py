@@ -61,7 +61,7 @@ def _parts(name: str, column: Series, date_format: str) -> dict[str, Series]:
     parsed = parse_dates(column, date_format)
     dates = parsed[0].dt if parsed else pd.Series(pd.NaT, column.index).dt
     days = (parsed[0] - pd.Timestamp(2000, 1, 1)) / pd.Timedelta(days=1) if parsed else dates.day
-    values = {"days": days, "month": dates.month, "day": dates.day, "weekday": dates.weekday, "hour": dates.hour}
+    values = {"days": days, "month": dates.month, "day": dates.day, "weekday": dates.day_of_week, "hour": dates.hour}
     return {f"{name}.{part}": values[part].astype("float64") for part in _DATE_PARTS}
 
 

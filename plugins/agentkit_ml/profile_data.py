@@ -10,7 +10,6 @@ from agentkit.context import ToolContext
 from agentkit.errors import DatasetError, TrainingError, suggest
 from agentkit.profiles import ColumnProfile, listed, profile_frame
 from agentkit.results import Artifact, Table, ToolResult
-from agentkit_ml.metrics import number
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
@@ -48,8 +47,8 @@ class DataProfile(ToolResult):
         if not self.values_shown or column.kind in ("empty", "id", "text", "constant"):
             return f"{column.kind}, {column.distinct} different{gaps}"
         if column.kind == "number" and column.mean is not None:
-            low, high = (number(float(v or 0)) for v in (column.minimum, column.maximum))
-            return f"number {low} to {high}, mean {number(column.mean)}{gaps}"
+            low, high, mean = (_short(float(v or 0)) for v in (column.minimum, column.maximum, column.mean))
+            return f"number {low} to {high}, mean {mean}{gaps}"
         if column.kind == "date":
             return f"date {str(column.minimum)[:10]} to {str(column.maximum)[:10]}{gaps}"
         top = ", ".join(f"{value[:20]} {count}" for value, count in (column.top or [])[:4])
@@ -99,6 +98,11 @@ def profile_data(
         missing=sum(c.missing for c in profile.columns), columns=profile.columns, target=target,
         task=_task(frame[target], ctx) if target else None, values_shown=ctx.settings.privacy.send_values,
     )  # fmt: skip
+
+
+def _short(value: float) -> str:
+    """Four digits, but never an exponent for a large number."""
+    return f"{value:.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
 
 
 def _repeated(frame: DataFrame) -> int:

@@ -6,6 +6,7 @@ import hashlib
 import logging
 import os
 import time
+import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -22,6 +23,8 @@ def prepare_process() -> None:
     os.environ.setdefault("MLFLOW_CONFIGURE_LOGGING", "false")
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.ERROR)
+    # MLflow's own use of SQLAlchemy is deprecated there; nobody here can do anything about it
+    warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"mlflow\b|sqlalchemy\b|alembic\b")
 
 
 @contextmanager

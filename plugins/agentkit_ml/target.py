@@ -17,6 +17,7 @@ MIN_ROWS = 10
 MIN_CLASS_ROWS = 3
 MOST_CLASSES = 200
 _FEW_NUMBERS = 10
+_NUMBERS = ("number", "id")
 _POSITIVE = ("1", "true", "yes", "y", "t", "positive", "pos")
 
 
@@ -43,7 +44,7 @@ def read_target(column: Series, wanted: Literal["auto", "binary", "multiclass", 
     name = str(column.name)
     profile = profile_column(column)
     present = column.notna()
-    if wanted == "regression" or (wanted == "auto" and profile.kind in ("number", "id")):
+    if wanted in ("auto", "regression") and profile.kind in _NUMBERS:
         present &= as_numbers(column).notna()
     rows = np.flatnonzero(present.to_numpy())
     if not len(rows):
@@ -75,7 +76,7 @@ def labels_of(column: Series) -> NDArray[Any]:
 
 
 def _task(name: str, column: Series, kind: str, distinct: int, wanted: str) -> tuple[Task, list[str]]:
-    numbers = as_numbers(column.dropna()) if kind in ("number", "id") else None
+    numbers = as_numbers(column.dropna()) if kind in _NUMBERS else None
     if wanted == "regression":
         if numbers is None:
             raise TrainingError(
@@ -99,7 +100,7 @@ def _task(name: str, column: Series, kind: str, distinct: int, wanted: str) -> t
 
 
 def _check_classes(name: str, classes: NDArray[Any], counts: NDArray[Any]) -> None:
-    if len(classes) > MOST_CLASSES or len(classes) > counts.sum() / 2:
+    if len(classes) > MOST_CLASSES or len(classes) > counts.sum() / MIN_CLASS_ROWS:
         found = f"{len(classes)} different texts in {counts.sum()} rows"
         raise TrainingError(f"target {name!r} has {found}: too many to be classes. Choose another target.")
     rare = [str(c) for c, n in zip(classes, counts, strict=True) if n < MIN_CLASS_ROWS]

@@ -7,6 +7,7 @@ import json
 import os
 import tempfile
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -249,7 +250,11 @@ def _handle(version: Any) -> Handle:
 
 
 def _save(folder: Path, pipeline: Any, training: Training, example: DataFrame, logged: Any, run: str) -> None:
-    import mlflow.sklearn
+    with warnings.catch_warnings():
+        # MLflow warns about type hints of its own
+        warnings.simplefilter("ignore")
+        import mlflow.pyfunc
+        import mlflow.sklearn
     from mlflow.models import Model
 
     mlflow.sklearn.save_model(

@@ -28,11 +28,11 @@ def tool(workspace: Path) -> Iterator[Callable[..., Any]]:
 
     services = Services(load_settings(workspace))
 
-    def call(name: str, *, by_model: bool = False, on_progress: Any = None, **args: Any) -> ToolResult:
+    def call(tool_name: str, /, *, by_model: bool = False, on_progress: Any = None, **args: Any) -> ToolResult:
         ctx = CallContext(services, by_model=by_model)
         if on_progress:
             ctx.on_progress = lambda message, fraction: on_progress(ctx, message, fraction)
-        return run_tool(name, args, ctx)
+        return run_tool(tool_name, args, ctx)
 
     yield call
     services.close()
