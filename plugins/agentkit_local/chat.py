@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -134,7 +135,7 @@ class LocalChatModel(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        async for piece in in_thread(lambda: self._pieces(messages, stop, kwargs)):
+        async for piece in in_thread(lambda end: self._pieces(messages, stop, kwargs, end)):
             chunk = self._chunk(piece)
             if run_manager:
                 await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
@@ -156,12 +157,18 @@ class LocalChatModel(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        return self._result([piece async for piece in in_thread(lambda: self._pieces(messages, stop, kwargs))])
+        return self._result([piece async for piece in in_thread(lambda end: self._pieces(messages, stop, kwargs, end))])
 
-    def _pieces(self, messages: list[BaseMessage], stop: list[str] | None, options: dict[str, Any]) -> Iterator[Piece]:
+    def _pieces(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None,
+        options: dict[str, Any],
+        end: threading.Event | None = None,
+    ) -> Iterator[Piece]:
         tools = options.get("tools") or []
         choice = options.get("tool_choice") or "auto"
-        prompt, fixed = render(messages, tools)
+        prompt, fixed = render(messages, tools, forced=choice not in ("auto", "none"))
         stops = stop or options.get("stop") or self.stop or []
         request: dict[str, Any] = {
             "messages": prompt,
@@ -178,7 +185,7 @@ class LocalChatModel(BaseChatModel):
         elif stops:
             request["stop"] = list(stops)
         answer = Answer(constrained, tuple(stops) if constrained else ())
-        yield from answer.read(self.engine.stream(request, fixed))
+        yield from answer.read(self.engine.stream(request, fixed, end))
 
     def _chunk(self, piece: Piece) -> ChatGenerationChunk:
         message = AIMessageChunk(content=piece.text)

@@ -20,10 +20,13 @@ _PYTHON = {"string": "str", "integer": "int", "number": "float", "boolean": "boo
 _REQUEST_LIMIT = 600
 
 
-def render(messages: Sequence[BaseMessage], tools: Sequence[Mapping[str, Any]]) -> tuple[list[dict[str, str]], int]:
-    """Messages for llama.cpp, and how many of them are the same in every conversation with these tools.
+def render(
+    messages: Sequence[BaseMessage], tools: Sequence[Mapping[str, Any]], *, forced: bool = False
+) -> tuple[list[dict[str, str]], int]:
+    """Messages for llama.cpp, and how many at the start are worth keeping: the same in other conversations.
 
-    `tools` are in OpenAI's form.
+    `tools` are in OpenAI's form. The examples show which to call and when to respond;
+    a single tool that must be called needs none.
     """
     from langchain_core.messages import SystemMessage
 
@@ -33,10 +36,15 @@ def render(messages: Sequence[BaseMessage], tools: Sequence[Mapping[str, Any]]) 
         prompt = _prompt("tools")
         system = prompt.text("system", system=system, tools=[_describe(t["function"]) for t in tools])
         examples = prompt.header.examples
-        fixed = [_example(e) for e in examples] if isinstance(examples, list) else []
+        fixed = [_example(e) for e in examples] if _shared(tools, forced) and isinstance(examples, list) else []
     if system:
         fixed.insert(0, {"role": "system", "content": system})
-    return [*fixed, *_conversation(messages, bool(tools))], len(fixed)
+    return [*fixed, *_conversation(messages, bool(tools))], len(fixed) if _shared(tools, forced) else 0
+
+
+def _shared(tools: Sequence[Mapping[str, Any]], forced: bool) -> bool:
+    """Whether the beginning serves many requests; structured output has a prompt of its own each time."""
+    return len(tools) > forced
 
 
 def request_of(messages: Iterable[BaseMessage]) -> str:

@@ -54,16 +54,19 @@ class Engine:
         self._states = PromptStates(states_folder(), self._slot)
         self._known: set[str] = set()
 
-    def stream(self, request: Mapping[str, Any], fixed: int = 0) -> Iterator[Chunk]:
+    def stream(
+        self, request: Mapping[str, Any], fixed: int = 0, stop: threading.Event | None = None
+    ) -> Iterator[Chunk]:
         """The chunks of a chat completion as llama.cpp makes them. Raises ProviderError.
 
         The first `fixed` messages are the same in many conversations: their state is kept on disk.
 
-        Closing the iterator, or an exception in the consumer, stops the decoding at the next token or batch.
+        Closing the iterator, or setting `stop`, ends the decoding at the next token or batch of the prompt.
         """
         chunks: queue.SimpleQueue[Chunk | Exception | None] = queue.SimpleQueue()
-        stop = threading.Event()
-        worker = threading.Thread(target=self._work, args=(dict(request), fixed, chunks, stop), daemon=True)
+        stop = stop or threading.Event()
+        args = (dict(request), fixed, chunks, stop)
+        worker = threading.Thread(target=self._work, args=args, name="agentkit-decode", daemon=True)
         worker.start()
         try:
             while (chunk := chunks.get()) is not None:

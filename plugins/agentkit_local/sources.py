@@ -143,7 +143,9 @@ def _knock(url: str) -> None:
 def _continue(client: httpx.Client, url: str, part: Part, done: Done) -> None:
     if part.size >= part.total:
         part.cut(0)
-    headers = {"Range": f"bytes={part.size}-"} if part.size else {}
+    headers = {"Accept-Encoding": "identity"}
+    if part.size:
+        headers["Range"] = f"bytes={part.size}-"
     with client.stream("GET", url, headers=headers) as response:
         if response.status_code not in (200, 206):
             raise SourceFailed(f"it answers HTTP {response.status_code}")
@@ -153,7 +155,7 @@ def _continue(client: httpx.Client, url: str, part: Part, done: Done) -> None:
         if announced.isdigit() and part.size + int(announced) != part.total:
             raise SourceFailed(f"the file there has {part.size + int(announced):,} bytes instead of {part.total:,}")
         with part.file.open("ab") as stream:
-            for block in response.iter_bytes(_BLOCK):
+            for block in response.iter_raw():
                 stream.write(block)
                 done(stream.tell())
 

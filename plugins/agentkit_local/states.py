@@ -8,12 +8,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 KEPT = 8
 """State files that stay; the least recently used ones go."""
+_ABANDONED = 3_600.0
 
 
 class PromptStates:
@@ -67,6 +69,9 @@ class PromptStates:
         files = sorted(self._folder.glob("*.state"), key=lambda f: f.stat().st_mtime, reverse=True)
         for file in files[KEPT:]:
             self._drop(file.stem)
+        for left in self._folder.glob("*.tmp"):
+            if left.stat().st_mtime < time.time() - _ABANDONED:
+                left.unlink(missing_ok=True)
 
 
 def _digest(file: Path) -> str:

@@ -10,8 +10,8 @@ from typing import TypeVar
 Item = TypeVar("Item")
 
 
-async def in_thread(make: Callable[[], Iterator[Item]]) -> AsyncIterator[Item]:
-    """Iterate in a thread of its own. Closing or cancelling closes the iterator at its next item."""
+async def in_thread(make: Callable[[threading.Event], Iterator[Item]]) -> AsyncIterator[Item]:
+    """Iterate in a thread of its own. Closing or cancelling sets the event that the iterator was made with."""
     loop = asyncio.get_running_loop()
     items: asyncio.Queue[Item | BaseException | None] = asyncio.Queue()
     stop = threading.Event()
@@ -22,7 +22,7 @@ async def in_thread(make: Callable[[], Iterator[Item]]) -> AsyncIterator[Item]:
 
     def work() -> None:
         try:
-            for item in make():
+            for item in make(stop):
                 put(item)
                 if stop.is_set():
                     break

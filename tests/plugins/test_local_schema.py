@@ -1,0 +1,105 @@
+"""What the embedded model is allowed to write, and how it is read while it is written."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from agentkit_local.mentions import asked_for
+from agentkit_local.schema import plain, step_schema
+from agentkit_local.steps import Answer, JsonText, Step
+from hypothesis import given
+from hypothesis import strategies as st
+
+TRAIN: dict[str, Any] = {
+    "type": "object",
+    "required": ["dataset", "target"],
+    "properties": {
+        "dataset": {"type": "string", "description": "A file of the workspace"},
+        "target": {"type": "string", "description": "The column to predict"},
+        "model": {"enum": ["auto", "linear", "random_forest"]},
+        "time_column": {"type": "string", "description": "Column that orders the rows in time"},
+        "budget_seconds": {"type": "number", "description": "Time limit in seconds"},
+        "name": {"type": "string", "description": "Name for the new model"},
+    },
+}
+
+
+def test_references_are_inlined_and_unknown_keywords_dropped() -> None:
+    schema = {
+        "type": "object",
+        "title": "T",
+        "properties": {"late": {"type": "integer", "default": 3, "maximum": 9}, "first": {"$ref": "#/$defs/Kind"}},
+        "required": ["first"],
+        "$defs": {"Kind": {"enum": ["a", "b"], "description": "Which"}},
+    }
+    cleaned = plain(schema)
+    assert cleaned["properties"]["first"] == {"enum": ["a", "b"], "description": "Which"}
+    assert cleaned["properties"]["late"] == {"type": "integer", "maximum": 9}
+    assert list(cleaned["properties"]) == ["first", "late"]
+    assert cleaned["additionalProperties"] is False
+    assert "$defs" not in cleaned
+
+
+def test_a_schema_that_refers_to_itself_ends() -> None:
+    node = {"type": "object", "properties": {"next": {"$ref": "#/$defs/Node"}}}
+    assert json.dumps(plain({"$ref": "#/$defs/Node", "$defs": {"Node": node}}))
+
+
+def test_an_optional_argument_is_left_out_and_never_null() -> None:
+    schema = {"type": "object", "properties": {"k": {"anyOf": [{"type": "integer"}, {"type": "null"}]}}}
+    assert plain(schema)["properties"] == {"k": {"type": "integer"}}
+
+
+def test_a_forced_tool_leaves_no_way_to_answer() -> None:
+    branches = step_schema({"train": plain(TRAIN)}, may_respond=False)["anyOf"]
+    assert [b["properties"]["tool"]["const"] for b in branches] == ["train"]
+
+
+@pytest.mark.parametrize(
+    ("request_text", "offered"),
+    [
+        ("Train a model on sales/2025.csv that predicts price", set()),
+        ("Train a random forest on a.csv, target y", {"model"}),
+        ("Train on a.csv, target y, and take at most 20 seconds", {"budget_seconds"}),
+        ("Train on a.csv, target y, and call it pumps", {"name"}),
+        ("Train on a.csv, target y; the rows are in the order of time", {"time_column"}),
+    ],
+)
+def test_only_optional_arguments_that_a_request_mentions_are_offered(request_text: str, offered: set[str]) -> None:
+    properties = asked_for(TRAIN, "Train a model that predicts a column", request_text)["properties"]
+    assert set(properties) - {"dataset", "target"} == offered
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])), st.integers(1, 7), st.booleans())
+def test_text_decoded_in_pieces_is_the_text(text: str, width: int, ascii_only: bool) -> None:
+    quoted = json.dumps(text, ensure_ascii=ascii_only)[1:]
+    reader = JsonText()
+    pieces = [reader.feed(quoted[at : at + width]) for at in range(0, len(quoted), width)]
+    assert "".join(pieces) == text
+    assert reader.done
+
+
+def test_a_lone_half_of_a_surrogate_pair_does_not_break_the_stream() -> None:
+    reader = JsonText()
+    text = reader.feed('a\\ud83d b\\ude00"')
+    assert text == "a\N{REPLACEMENT CHARACTER} b\N{REPLACEMENT CHARACTER}"
+    text.encode()
+
+
+@given(st.integers(1, 60))
+def test_a_step_cut_anywhere_is_never_a_call(length: int) -> None:
+    whole = '{"tool": "train", "arguments": {"dataset": "a.csv", "target": "y"}}'
+    step = Step()
+    step.feed(whole[:length])
+    assert step.arguments() is None
+
+
+@given(st.integers(1, 9), st.sampled_from(["END", "\n\n", "z"]))
+def test_a_stop_word_ends_the_answer_wherever_it_is_split(width: int, stop: str) -> None:
+    text = json.dumps({"tool": "respond", "arguments": {"answer": f"first part{stop}second"}})
+    chunks = [{"choices": [{"delta": {"content": text[at : at + width]}}]} for at in range(0, len(text), width)]
+    pieces = list(Answer(constrained=True, stops=(stop,)).read(chunks))
+    assert "".join(p.text for p in pieces) == "first part"
+    assert pieces[-1].finish == "stop"
