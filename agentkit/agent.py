@@ -37,6 +37,7 @@ from agentkit.middleware.provider_errors import ProviderErrors
 from agentkit.middleware.repetition import Repetition
 from agentkit.middleware.surroundings import Surroundings, user_message
 from agentkit.middleware.tool_calls import ToolCalls, graph_tool
+from agentkit.plugins import Plugins
 from agentkit.prompts import Prompt
 from agentkit.results import ToolResult
 from agentkit.runs import Answer, Reply, Run, records, this_turn, usage
@@ -66,13 +67,16 @@ REMOTE_NOTICE = (
 class Shape:
     """What a graph is built for; one graph a shape is kept. None: the agent's own system prompt, all tools, text.
 
-    `schema` is the JSON schema of the answer, `output` the type that the answer becomes.
+    `schema` is the JSON schema of the answer, `output` the type that the answer becomes. `prompt` is the name and
+    hash of the prompt file that the trace tells, `model` the one that this file asks for.
     """
 
     output: Any = None
     schema: str | None = None
     system: str | None = None
     tools: tuple[str, ...] | None = None
+    prompt: str | None = None
+    model: str | None = None
 
     @classmethod
     def of(cls, output: Any) -> Shape:
@@ -96,7 +100,7 @@ class Agent:
         self,
         model: str | BaseChatModel | None = None,
         *,
-        plugins: Iterable[object] = (),
+        plugins: Plugins | Iterable[object] = (),
         settings: Settings | None = None,
         prompts: Path | None = None,
     ) -> None:
@@ -164,6 +168,8 @@ class Agent:
             schema=json.dumps({"title": "answer", **schema}) if schema else None,
             system="\n\n".join(m.text for m in messages if m.role == "system") or None,
             tools=None if tools is None else tuple(tools),
+            prompt=f"{chosen.name}@{chosen.hash}",
+            model=None if self.services.model_given else chosen.header.model,
         )
         run = self._new_run(None, yes)
         self.threads.touch(run.thread_id, f"{chosen.name}: {spoken[-1].text}")
@@ -272,8 +278,9 @@ class Agent:
             ToolCalls(),
         ]
         tools = services.toolbox if shape.tools is None else [services.toolbox.get(name) for name in shape.tools]
+        model = models.create(shape.model, self.settings, services.plugins) if shape.model else services.model
         return create_agent(
-            services.model,
+            model,
             [graph_tool(tool) for tool in tools],
             system_prompt=shape.system or services.prompts.get(SYSTEM_PROMPT).text("system"),
             middleware=middleware,
@@ -334,9 +341,9 @@ class Agent:
             self.services.toolbox.get(needed.name).validate(answer.args)
         return {"verdict": answer.verdict, "args": dict(answer.args or {}), "message": answer.message}
 
-    def _config(self, run: Run, *, traced: bool = False) -> RunnableConfig:
+    def _config(self, run: Run, traced_as: Shape | None = None) -> RunnableConfig:
         config: RunnableConfig = {"configurable": {"thread_id": run.thread_id}, "recursion_limit": 200}
-        if traced:
+        if traced_as is not None:
             prompt = self.services.prompts.get(SYSTEM_PROMPT)
             versions = {r.name: r.version for r in self.services.plugins.reports.values() if r.status == "OK"}
             config |= {
@@ -345,8 +352,8 @@ class Agent:
                 "callbacks": self.tracing.callbacks(run.thread_id),
                 "metadata": {
                     "thread_id": run.thread_id,
-                    "model": self.services.model_name,
-                    "prompt": f"{prompt.name}@{prompt.hash}",
+                    "model": traced_as.model or self.services.model_name,
+                    "prompt": traced_as.prompt or f"{prompt.name}@{prompt.hash}",
                     "plugins": versions,
                 },
             }
@@ -356,7 +363,7 @@ class Agent:
         """Run to the end, or to the first pause."""
         with self._guarded(run):
             self._tell_remote(run)
-            self._graph(shape).invoke(input, self._config(run, traced=True), context=run, durability="sync")
+            self._graph(shape).invoke(input, self._config(run, shape), context=run, durability="sync")
             return self._reply(run, shape)
 
     def _events(self, run: Run, input: Input, shape: Shape) -> Iterator[Event]:  # noqa: A002
@@ -369,7 +376,7 @@ class Agent:
                 with self._guarded(run):
                     self._tell_remote(run)
                     stream = self._graph(shape).stream(
-                        input, self._config(run, traced=True), context=run, durability="sync", stream_mode="messages"
+                        input, self._config(run, shape), context=run, durability="sync", stream_mode="messages"
                     )
                     for message, _ in stream:
                         if isinstance(message, AIMessageChunk) and (text := message.text):
@@ -429,7 +436,7 @@ class Agent:
             text=text,
             thread_id=run.thread_id,
             trace_id=run.trace_id,
-            model=self.services.model_name,
+            model=shape.model or self.services.model_name,
             tool_calls=records(turn, self.services.toolbox),
             usage=usage(turn),
             pending=pending,

@@ -38,14 +38,19 @@ class Services:
         settings: Settings,
         *,
         model: str | BaseChatModel | None = None,
-        plugins: Iterable[object] = (),
+        plugins: Plugins | Iterable[object] = (),
         prompts: Path | None = None,
     ) -> None:
         self.settings = settings
-        self.plugins = Plugins(settings, plugins)
+        self.plugins = plugins if isinstance(plugins, Plugins) else Plugins(settings, plugins)
         self.toolbox = Toolbox(self.plugins)
         self._model = model
         self._prompts = prompts
+
+    @property
+    def model_given(self) -> bool:
+        """True if the caller chose the model, which then goes before the one that a prompt file names."""
+        return self._model is not None
 
     @cached_property
     def model_name(self) -> str:

@@ -11,7 +11,9 @@ from agentkit.errors import HandleError
 Kind = Literal["model", "table", "figure"]
 
 _NAME = r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,99}"
-_HANDLE = re.compile(rf"(?P<kind>model|table|figure):(?P<name>{_NAME})(?:/(?P<version>[1-9]\d{{0,8}})|@(?P<alias>{_NAME}))?")
+_HANDLE = re.compile(
+    rf"(?P<kind>model|table|figure):(?P<name>{_NAME})(?:/(?P<version>[1-9]\d{{0,8}})|@(?P<alias>{_NAME}))?"
+)
 _MODELS_URI = re.compile(rf"models:/(?P<name>{_NAME})(?:/(?P<version>[1-9]\d{{0,8}}|latest)|@(?P<alias>{_NAME}))?")
 _RUNS_URI = re.compile(r"runs:/(?P<run>[0-9a-f]{32})(?:/.*)?")
 

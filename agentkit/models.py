@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from agentkit.errors import AgentkitError, ModelNotFound, ProviderError, suggest
 from agentkit.plugins import Plugins
+from agentkit.redaction import redact
 from agentkit.settings import Settings
 from agentkit.specs import ModelSpec, resolve
 
@@ -37,7 +38,7 @@ def spec_of(name: str, plugins: Plugins) -> ModelSpec:
     if provider not in plugins.models:
         known = ", ".join(f"{p}:NAME" for p in plugins.models)
         raise ModelNotFound(
-            f"model {name!r}: no plugin offers {provider!r}.{suggest(provider, plugins.models)} Known: {known}."
+            f"model {redact(name)!r}: no plugin offers {provider!r}.{suggest(provider, plugins.models)} Known: {known}."
         )
     return plugins.models[provider].spec
 
@@ -62,6 +63,7 @@ def explain(error: BaseException, name: str) -> ProviderError:
     Both SDKs put the HTTP status into `status_code`; their messages may quote a part of the key.
     """
     status = getattr(error, "status_code", None)
+    name = redact(name)
     kind = type(error).__name__
     reasons = {
         400: "refused the request as malformed or too long",

@@ -87,6 +87,10 @@ class Plugins:
         for report, load in [*self._discover(), *_given(extra)]:
             self._add(report, load)
         self._require_enabled()
+        for name in set(settings.plugins.disabled) - set(self.reports):
+            warn(f"[plugins] disabled: there is no plugin {name!r}.{suggest(name, self.reports)}")
+        for report in self.failed:
+            warn(redact(f"plugin {report.name!r} FAILED: {report.cause}"))
 
     @property
     def failed(self) -> list[PluginReport]:

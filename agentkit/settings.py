@@ -91,7 +91,8 @@ _FILE_KEYS = [f for f in Settings.__struct_fields__ if f not in _INTERNAL]
 def load_settings(folder: Path | str | None = None, **overrides: Any) -> Settings:
     """Read the settings of `folder` (default: the current one). Raises SettingsError."""
     base = Path(folder or Path.cwd()).resolve()
-    values = read_file(base / FILE_NAME)
+    content = _content(base / FILE_NAME)
+    values = _parse(base / FILE_NAME, content) if content else {}
     sections = {k: values.pop(k) for k in list(values) if k not in _FILE_KEYS and isinstance(values[k], dict)}
     # a table is a plugin's own unless it begins like one of ours: then it is a misspelling
     misspelt = [k for k in sections if any(k[:3] == known[:3] for known in _FILE_KEYS)]
@@ -101,7 +102,7 @@ def load_settings(folder: Path | str | None = None, **overrides: Any) -> Setting
     if risky := _risky(values):
         from agentkit.trust import is_trusted
 
-        if not is_trusted(base / FILE_NAME):
+        if not is_trusted(base / FILE_NAME, content):
             untrusted = tuple(risky)
             _drop(values, risky)
     values.update(_environment())
@@ -122,15 +123,20 @@ def _check_known(overrides: dict[str, Any]) -> None:
             raise SettingsError(f"load_settings: {key!r} is not a setting.{suggest(key, known)}")
 
 
-def read_file(path: Path) -> dict[str, Any]:
-    """The contents of a settings file, {} if there is none. Raises SettingsError."""
-    if not path.exists():
-        return {}
+def _parse(path: Path, content: bytes) -> dict[str, Any]:
     import tomllib
 
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        return tomllib.loads(content.decode("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} cannot be read: {error}") from error
+
+
+def _content(path: Path) -> bytes:
+    """The bytes of a settings file, b'' if there is none."""
+    try:
+        return path.read_bytes() if path.exists() else b""
+    except OSError as error:
         raise SettingsError(f"{path} cannot be read: {error}") from error
 
 

@@ -8,14 +8,14 @@ import os
 from pathlib import Path
 
 
-def is_trusted(file: Path) -> bool:
+def is_trusted(file: Path, content: bytes) -> bool:
     """True if exactly this content of the file was trusted."""
-    return _read().get(str(file.resolve())) == _hash(file)
+    return _read().get(str(file.resolve())) == hashlib.sha256(content).hexdigest()
 
 
-def trust(file: Path) -> None:
-    """Remember the file's present content as trusted."""
-    entries = _read() | {str(file.resolve()): _hash(file)}
+def trust(file: Path, content: bytes) -> None:
+    """Remember this content of the file, the one that was shown, as trusted."""
+    entries = _read() | {str(file.resolve()): hashlib.sha256(content).hexdigest()}
     _store().parent.mkdir(parents=True, exist_ok=True)
     temporary = _store().with_suffix(f".{os.getpid()}.tmp")
     temporary.write_text(json.dumps(entries, indent=1), encoding="utf-8")
@@ -33,7 +33,3 @@ def _read() -> dict[str, str]:
         return dict(json.loads(_store().read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return {}
-
-
-def _hash(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()

@@ -280,7 +280,7 @@ def test_the_commands_that_a_page_shows_are_real(page: Path, workspace: Path) ->
     common.plugins.cache_clear()
     settings = workspace / "agentkit.toml"
     settings.write_text(f"[plugins]\npaths = {plugins_of(page, workspace)}\n", encoding="utf-8")
-    trust(settings)
+    trust(settings, settings.read_bytes())
     assert common.plugins().failed == []
     (workspace / "team-prompts").mkdir()  # click looks whether a folder that is named is there
     problems = {line: problem for line in command_lines(page) if (problem := problem_of(line))}

@@ -278,7 +278,7 @@ class TestPaths:
         file = workspace / "agentkit.toml"
         file.write_text('[plugins]\npaths = ["good.py"]\n', encoding="utf-8")
         assert "good" not in Plugins(load_settings()).reports
-        trust(file)
+        trust(file, file.read_bytes())
         assert Plugins(load_settings()).tools["greet"].plugin == "good"
 
     def test_a_path_may_name_a_module(self, workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:

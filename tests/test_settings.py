@@ -158,7 +158,7 @@ class TestTrust:
         before = load_settings()
         assert before.untrusted == (key,)
         assert before == Settings(folder=before.folder, home=before.home, untrusted=(key,))
-        trust(file)
+        trust(file, file.read_bytes())
         after = load_settings()
         assert after.untrusted == ()
         assert after != Settings(folder=before.folder, home=before.home)
@@ -183,15 +183,16 @@ class TestTrust:
 
     def test_a_changed_file_must_be_trusted_again(self, workspace: Path) -> None:
         file = write(workspace, RISKY["plugins.paths"])
-        trust(file)
-        assert is_trusted(file)
+        trust(file, file.read_bytes())
+        assert is_trusted(file, file.read_bytes())
         write(workspace, RISKY["plugins.paths"].replace("mine", "other"))
         assert load_settings().untrusted == ("plugins.paths",)
         write(workspace, RISKY["plugins.paths"])
         assert load_settings().plugins.paths == ("mine.py",)
 
     def test_a_copy_in_another_folder_is_not_trusted(self, workspace: Path) -> None:
-        trust(write(workspace, RISKY["model"]))
+        file = write(workspace, RISKY["model"])
+        trust(file, file.read_bytes())
         other = workspace / "clone"
         other.mkdir()
         write(other, RISKY["model"])
@@ -200,11 +201,11 @@ class TestTrust:
     @pytest.mark.parametrize("content", ["[1]", "{", "null", '"text"', "\0"])
     def test_a_damaged_list_of_trusted_files_trusts_nothing(self, workspace: Path, content: str) -> None:
         file = write(workspace, RISKY["model"])
-        trust(file)
+        trust(file, file.read_bytes())
         (Path(os.environ["XDG_CONFIG_HOME"]) / "agentkit" / "trusted.json").write_text(content, encoding="utf-8")
-        assert not is_trusted(file)
-        trust(file)
-        assert is_trusted(file)
+        assert not is_trusted(file, file.read_bytes())
+        trust(file, file.read_bytes())
+        assert is_trusted(file, file.read_bytes())
 
     def test_a_command_says_what_is_ignored_and_how_to_allow_it(self, workspace: Path, cli: Callable[..., Any]) -> None:
         write(workspace, RISKY["workspace.allow"])

@@ -11,6 +11,8 @@ import click
 from agentkit.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from agentkit.agent import Agent
     from agentkit.plugins import Plugins
 
@@ -35,21 +37,17 @@ def settings() -> Settings:
 
 @lru_cache(maxsize=1)
 def plugins() -> Plugins:
-    """The plugins of the current folder. A failed one is said once on stderr."""
+    """The plugins of the current folder."""
     from agentkit.plugins import Plugins
 
-    loaded = Plugins(settings())
-    for report in loaded.failed:
-        click.echo(f"agentkit: plugin {report.name!r} FAILED: {report.cause}", err=True)
-    return loaded
+    return Plugins(settings())
 
 
-def make_agent(model: str | None = None) -> Agent:
-    """The agent of the current folder."""
+def make_agent(model: str | None = None, prompts: Path | None = None) -> Agent:
+    """The agent of the current folder. `prompts` is a folder that is searched for prompt files first."""
     from agentkit.agent import Agent
 
-    plugins()
-    return Agent(model, settings=settings())
+    return Agent(model, settings=settings(), plugins=plugins(), prompts=prompts)
 
 
 def print_json(value: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from agentkit.cli.common import json_option, model_option, plugins, print_json, settings, yes_option
+from agentkit.cli.common import json_option, make_agent, model_option, print_json, yes_option
 from agentkit.errors import ApprovalRequired, PromptError
 
 
@@ -36,14 +36,12 @@ def run(
 
     \b
     Examples:
-      agentkit run data-report -i dataset=churn.csv
-      agentkit run prompts/data-report.prompt.md -i dataset=churn.csv --json
+      agentkit run weekly-report -i dataset=churn.csv
+      agentkit run prompts/weekly-report.prompt.md -i dataset=churn.csv --json
     """
-    from agentkit.agent import Agent
     from agentkit.prompts import read_prompt
 
-    plugins()
-    with Agent(model, settings=settings(), prompts=prompts_dir) as agent:
+    with make_agent(model, prompts_dir) as agent:
         chosen = read_prompt(Path(prompt)) if prompt.endswith(".prompt.md") else agent.services.prompts.get(prompt)
         types = {name: spec.type for name, spec in chosen.header.inputs.items()}
         values = dict(_value(item, types) for item in inputs)

@@ -30,9 +30,10 @@ def trust(yes: bool) -> None:
     if not settings.untrusted:
         click.echo(f"{FILE_NAME} asks for nothing that needs trust, or is trusted already.", err=True)
         return
-    click.echo(file.read_text(encoding="utf-8"), err=True)
+    content = file.read_bytes()
+    click.echo(content.decode(errors="replace"), err=True)
     click.echo(f"This would take effect: {', '.join(settings.untrusted)}.", err=True)
     if not yes:
         click.confirm("Do you trust this file?", abort=True, err=True)
-    remember(file)
+    remember(file, content)
     click.echo(f"trusted {file}", err=True)

@@ -14,7 +14,7 @@ from langchain_core.messages import ToolMessage
 from langgraph.types import Command, interrupt
 
 from agentkit.context import Decision, ToolCall
-from agentkit.errors import BadInput
+from agentkit.errors import BadInput, PluginError
 from agentkit.events import ApprovalNeeded
 from agentkit.middleware.tool_calls import AsyncHandler, Handler
 from agentkit.runs import Run
@@ -42,7 +42,7 @@ def _review(request: ToolCallRequest) -> ToolCallRequest | ToolMessage:
     try:
         tool = run.services.toolbox.get(call["name"])
         tool.validate(call["args"])
-    except BadInput:
+    except (BadInput, PluginError):
         return request  # it cannot run as it is: the tool node says why, and nobody needs to be asked
     decision = decide(run, tool, str(call["id"]), call["args"])
     if decision.verdict == "ask" and not run.yes:
@@ -51,7 +51,8 @@ def _review(request: ToolCallRequest) -> ToolCallRequest | ToolMessage:
             {"call_id": needed.call_id, "name": needed.name, "args": needed.args, "reason": needed.reason}
         )
         if answer["verdict"] == "edit":
-            return request.override(tool_call={**call, "args": tool.validate(answer["args"])})
+            call = {**call, "args": answer["args"]}
+            decision = decide(run, tool, str(call["id"]), call["args"])  # an edit may be denied like any call
         if answer["verdict"] == "refuse":
             decision = Decision("deny", answer.get("message") or "the user refused it")
     if decision.verdict == "deny":
@@ -59,7 +60,7 @@ def _review(request: ToolCallRequest) -> ToolCallRequest | ToolMessage:
         return ToolMessage(
             text, name=call["name"], tool_call_id=str(call["id"]), status="error", artifact={"args": call["args"]}
         )
-    return request
+    return request.override(tool_call=call)
 
 
 def decide(run: Run, tool: Tool, call_id: str, args: dict[str, Any]) -> Decision:
