@@ -167,7 +167,7 @@ class _LocalTracer(BaseTracer):
             "status": status,
             "inputs": {} if self._settings.hide_inputs else run.inputs,
             "outputs": {} if self._settings.hide_outputs else run.outputs,
-            "error": None if interrupted or not run.error else run.error.strip().splitlines()[0],
+            "error": None if interrupted or not run.error else run.error.strip().splitlines()[0].partition("Traceback (most recent")[0],
             "metadata": (run.extra or {}).get("metadata", {}),
         }
 
