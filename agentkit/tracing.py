@@ -167,9 +167,14 @@ class _LocalTracer(BaseTracer):
             "status": status,
             "inputs": {} if self._settings.hide_inputs else run.inputs,
             "outputs": {} if self._settings.hide_outputs else run.outputs,
-            "error": None if interrupted or not run.error else run.error.strip().splitlines()[0].partition("Traceback (most recent")[0],
+            "error": None if interrupted or not run.error else _headline(run.error),
             "metadata": (run.extra or {}).get("metadata", {}),
         }
+
+
+def _headline(error: str) -> str:
+    """What LangChain notes of an error, without the stack, which would hold values and paths."""
+    return error.partition("Traceback (most recent")[0].strip().partition("\n")[0]
 
 
 def _visible_parent(run: TracedRun, runs: dict[str, TracedRun]) -> UUID | None:

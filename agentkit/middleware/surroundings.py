@@ -1,11 +1,13 @@
 """Tell the model which files there are, so that names are copied and not invented.
 
+A message that names a file of the workspace needs no list, and a small model that gets one takes its first entry.
 What there is stands with the user's message (as `additional_kwargs`, so that the stored text stays the user's own)
 and is rendered the same way in every later turn: the prompt's prefix never changes, and its cache holds.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -21,8 +23,10 @@ FILES_LIMIT = 40
 
 
 def user_message(text: str, services: Services, id: str) -> HumanMessage:  # noqa: A002
-    """The user's words, with the data files of the workspace as they are now beside them."""
-    return HumanMessage(text, id=id, additional_kwargs={KEY: services.workspace.names()[:FILES_LIMIT]})
+    """The user's words, with the data files of the workspace beside them if the words name none of these."""
+    names = services.workspace.names()
+    named = any(re.search(rf"(?<![\w./-]){re.escape(name)}(?![\w-])", text) for name in names)
+    return HumanMessage(text, id=id, additional_kwargs={} if named else {KEY: names[:FILES_LIMIT]})
 
 
 class Surroundings(AgentMiddleware[AgentState[Any], Run]):

@@ -31,7 +31,16 @@ def asked_for(schema: Mapping[str, Any], summary: str, request: str) -> dict[str
     kept = {
         n for n, words in optional.items() if (words and (n not in numeric or number)) or (n in numeric and unclear)
     }
-    return {**schema, "properties": {n: s for n, s in shapes.items() if n in required or n in kept}}
+    offered = {n: _narrowed(s, said) if n in kept else s for n, s in shapes.items() if n in required or n in kept}
+    return {**schema, "properties": offered}
+
+
+def _narrowed(shape: Mapping[str, Any], said: set[str]) -> Mapping[str, Any]:
+    """Of an enum the values that are spoken of; of these the ones with all their words, if there are such."""
+    values = {v: _words(str(v)) for v in shape.get("enum", ())}
+    spoken = [v for v, words in values.items() if words & said]
+    whole = [v for v in spoken if values[v] <= said]
+    return {**shape, "enum": whole or spoken} if spoken else shape
 
 
 def _own_words(name: str, shape: Mapping[str, Any], empty: set[str], summary: set[str]) -> set[str]:
