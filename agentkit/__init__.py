@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from agentkit.results import Figure as Figure
     from agentkit.results import File as File
     from agentkit.results import Table as Table
+    from agentkit.results import TextResult as TextResult
     from agentkit.results import ToolResult as ToolResult
     from agentkit.settings import Settings as Settings
     from agentkit.settings import load_settings as load_settings
@@ -32,7 +33,7 @@ __version__ = "0.1.0"
 _HOME_OF = {
     "agentkit.agent": ("Agent", "Reply"),
     "agentkit.context": ("Decision", "RunContext", "ToolCall", "ToolContext"),
-    "agentkit.results": ("Figure", "File", "Table", "ToolResult"),
+    "agentkit.results": ("Figure", "File", "Table", "TextResult", "ToolResult"),
     "agentkit.settings": ("Settings", "load_settings"),
     "agentkit.specs": ("MiddlewareSpec", "ModelSpec", "PromptSource", "ToolSpec"),
 }

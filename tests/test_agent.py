@@ -120,6 +120,21 @@ def test_the_model_sees_the_files_but_the_thread_keeps_the_users_words(workspace
         assert agent.threads.messages(reply.thread_id)[0]["content"] == "What is there?"
 
 
+def test_files_are_told_where_they_help_and_once(workspace: Path) -> None:
+    for name in ("churn.csv", "may.csv"):
+        (workspace / name).write_text("a,b\n1,2\n")
+    model = ScriptedChatModel(script=["ok"])
+    turns = ("Look at churn.csv", "Is it any good?", "And the one of May?", "Try May again")
+    with Agent(model, plugins=[Plugin()]) as agent:
+        thread = None
+        for turn in turns:
+            thread = agent.ask(turn, thread=thread).thread_id
+    said = [str(m.content) for m in model.seen[-1] if m.type == "human"]
+    assert [said[0], said[1], said[3]] == [turns[0], turns[1], turns[3]]
+    assert "may.csv" in said[2]
+    assert model.seen[-1][: len(model.seen[-2])] == model.seen[-2]
+
+
 def test_a_stream_tells_text_tools_and_progress_in_order() -> None:
     with make(call("weather", city="Oslo"), "It is cold.") as agent:
         events = list(agent.stream("How warm is Oslo?"))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from agentkit.cli.common import json_option, make_agent, model_option, print_json, settings, yes_option
+from agentkit.cli.models import offer_embedded
 from agentkit.errors import AgentkitError, ApprovalRequired, BadInput, BudgetExceeded
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def chat(
     if not (message or resume or sys.stdin.isatty()):
         raise BadInput("there is no terminal to talk on: give a MESSAGE, or `-` to read it from stdin.")
     with make_agent(model) as agent:
+        offer_embedded(agent)
         thread = agent.threads.latest() if continued and not thread else thread
         if resume and not thread:
             thread = agent.threads.latest()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from agentkit.cli.common import model_option
+from agentkit.cli.models import offer_embedded
 from agentkit.errors import MissingExtra
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ def demo(folder: Path, model: str | None) -> None:
     click.secho("agentkit demo", bold=True)
     click.echo("Loading the agent ...", err=True)
     with Agent(model, settings=load_settings(folder)) as agent:
+        offer_embedded(agent)
         click.echo(f"The agent runs on {agent.services.model_name}.")
         replies = _tour(agent)
         _closing(agent, folder, replies, time.perf_counter() - start)

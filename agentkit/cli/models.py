@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -12,6 +13,8 @@ from agentkit.errors import DownloadError
 
 if TYPE_CHECKING:
     from agentkit_local.manifest import ModelEntry
+
+    from agentkit.agent import Agent
 
 
 @click.group()
@@ -67,12 +70,34 @@ def list_models(as_json: bool) -> None:
 @click.argument("name", default="")
 def pull(name: str) -> None:
     """Fetch an embedded model, resuming what an earlier pull left. Without NAME: the default chat model."""
-    from agentkit_local.download import pull as fetch
     from agentkit_local.manifest import find_entry
+
+    entry = find_entry(settings(), name)
+    _fetch(entry)
+
+
+def offer_embedded(agent: Agent) -> None:
+    """Ask whether to fetch the embedded model, if the agent is to run on it and it is not here; only on a terminal."""
+    provider, _, name = agent.services.model_name.partition(":")
+    embedded = provider == "local" and "local" in agent.services.plugins.models and not name.endswith(".gguf")
+    if not (embedded and sys.stdin.isatty()):
+        return
+    from agentkit_local.download import find
+    from agentkit_local.manifest import find_entry
+
+    entry = find_entry(agent.settings, name)
+    question = (
+        f"The embedded model {entry.name} ({entry.size / 1e9:.1f} GB) is not here yet. Fetch it?"
+    )
+    if find(entry) is None and click.confirm(question, default=True, err=True):
+        _fetch(entry)
+
+
+def _fetch(entry: ModelEntry) -> None:
+    from agentkit_local.download import pull as fetch
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-    entry = find_entry(settings(), name)
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

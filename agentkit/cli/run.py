@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from agentkit.cli.common import json_option, make_agent, model_option, print_json, yes_option
+from agentkit.cli.models import offer_embedded
 from agentkit.errors import ApprovalRequired, PromptError
 
 
@@ -42,6 +43,7 @@ def run(
     from agentkit.prompts import read_prompt
 
     with make_agent(model, prompts_dir) as agent:
+        offer_embedded(agent)
         chosen = read_prompt(Path(prompt)) if prompt.endswith(".prompt.md") else agent.services.prompts.get(prompt)
         types = {name: spec.type for name, spec in chosen.header.inputs.items()}
         values = dict(_value(item, types) for item in inputs)

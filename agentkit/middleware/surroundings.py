@@ -1,8 +1,9 @@
 """Tell the model which files there are, so that names are copied and not invented.
 
-A message that names a file of the workspace needs no list, and a small model that gets one takes its first entry.
-What there is stands with the user's message (as `additional_kwargs`, so that the stored text stays the user's own)
-and is rendered the same way in every later turn: the prompt's prefix never changes, and its cache holds.
+A small model that gets a list takes its first entry. So a message that names a file is shown without one; a list is
+not repeated; and once a thread has named a file, a list follows only on a word of another file's name. What there
+is stands with the user's message (as `additional_kwargs`: the stored text stays the user's own) and is rendered the
+same way in every later turn: the prompt's prefix never changes, and its cache holds.
 """
 
 from __future__ import annotations
@@ -15,9 +16,12 @@ from langchain.agents.middleware import AgentMiddleware, AgentState, ModelReques
 from langchain_core.messages import AnyMessage, HumanMessage
 
 from agentkit.calls import Services
+from agentkit.prompts import Prompt
 from agentkit.runs import Run
 
 KEY = "agentkit_files"
+SAID = "agentkit_said"
+"""Where a chat model finds the user's own words in a message that was shown with files."""
 FILES_LIMIT = 40
 """Names of files told with one message."""
 
@@ -44,14 +48,27 @@ class Surroundings(AgentMiddleware[AgentState[Any], Run]):
 
 
 def _shown(request: ModelRequest[Run]) -> ModelRequest[Run]:
-    prompts = request.runtime.context.services.prompts
-    return request.override(messages=[_with_files(m, prompts) for m in request.messages])
+    prompt = request.runtime.context.services.prompts.get("request")
+    shown: list[AnyMessage] = []
+    told, said, named = set[str](), "", False
+    for message in request.messages:
+        wanted: list[str] = []
+        if message.type == "human" and isinstance(message.content, str):
+            files = message.additional_kwargs.get(KEY)
+            new = [f for f in files or () if f not in told and f not in said]
+            said, named = f"{said}\n{message.content}", named or files is None
+            if files and new and (not named or _words(message.content) & _words(" ".join(new))):
+                wanted = files
+                told.update(files)
+        shown.append(_with_files(message, prompt, wanted) if wanted else message)
+    return request.override(messages=shown)
 
 
-def _with_files(message: AnyMessage, prompts: Any) -> AnyMessage:
-    files = message.additional_kwargs.get(KEY)
-    if not (files and isinstance(message.content, str)):
-        return message
-    return message.model_copy(
-        update={"content": prompts.get("request").text("user", request=message.content, files=files)}
-    )
+def _with_files(message: AnyMessage, prompt: Prompt, files: list[str]) -> AnyMessage:
+    text = prompt.text("user", request=message.content, files=files)
+    kwargs = {**message.additional_kwargs, SAID: message.content}
+    return message.model_copy(update={"content": text, "additional_kwargs": kwargs})
+
+
+def _words(text: str) -> set[str]:
+    return {w for w in re.findall(r"[^\W\d_]{3,}", text.lower()) if w not in {"csv", "data", "the"}}

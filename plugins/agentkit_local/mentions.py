@@ -22,9 +22,9 @@ def asked_for(schema: Mapping[str, Any], summary: str, request: str) -> dict[str
     """The schema of a tool without the optional arguments that the request does not mention."""
     shapes: Mapping[str, Any] = schema.get("properties", {})
     required = [n for n in shapes if n in schema.get("required", ())]
-    empty = _words(" ".join(f"{n} {shapes[n].get('description', '')}" for n in required))
-    said, number = _words(request), bool(_NUMBER.search(request.lower()))
-    optional = {n: _own_words(n, s, empty, _words(summary)) & said for n, s in shapes.items() if n not in required}
+    empty = words(" ".join(f"{n} {shapes[n].get('description', '')}" for n in required))
+    said, number = words(request), bool(_NUMBER.search(request.lower()))
+    optional = {n: _own_words(n, s, empty, words(summary)) & said for n, s in shapes.items() if n not in required}
     numeric = {n for n in optional if shapes[n].get("type") in ("integer", "number")}
     # a bare number may mean any of them
     unclear = number and not any(optional[n] for n in numeric)
@@ -37,22 +37,22 @@ def asked_for(schema: Mapping[str, Any], summary: str, request: str) -> dict[str
 
 def _narrowed(shape: Mapping[str, Any], said: set[str]) -> Mapping[str, Any]:
     """Of an enum the values that are spoken of; of these the ones with all their words, if there are such."""
-    values = {v: _words(str(v)) for v in shape.get("enum", ())}
-    spoken = [v for v, words in values.items() if words & said]
+    values = {v: words(str(v)) for v in shape.get("enum", ())}
+    spoken = [v for v, own in values.items() if own & said]
     whole = [v for v in spoken if values[v] <= said]
     return {**shape, "enum": whole or spoken} if spoken else shape
 
 
 def _own_words(name: str, shape: Mapping[str, Any], empty: set[str], summary: set[str]) -> set[str]:
     if "enum" in shape:
-        return _words(" ".join(str(v) for v in shape["enum"]))
-    words = (_words(str(shape.get("description", "")), least=4) - summary) | _words(name)
+        return words(" ".join(str(v) for v in shape["enum"]))
+    own = (words(str(shape.get("description", "")), least=4) - summary) | words(name)
     if "name" in name.split("_"):
-        words.add("call")
-    return words - empty
+        own.add("call")
+    return own - empty
 
 
-def _words(text: str, least: int = 3) -> set[str]:
+def words(text: str, least: int = 3) -> set[str]:
     """Beginnings of the words of `least` letters and more, so that `probability` meets `probabilities`."""
     found = re.findall(r"[^\W\d_]+", text.lower())
     return {w.removesuffix("ed")[:_STEM] for w in found if len(w) >= least and w not in _COMMON}

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agentkit_local.open_steps import Call, open_steps
 from agentkit_local.schema import RESPOND, dumps, plain
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ def render(
         fixed = [_example(e) for e in examples] if _shared(tools, forced) and isinstance(examples, list) else []
     if system:
         fixed.insert(0, {"role": "system", "content": system})
-    return [*fixed, *_conversation(messages, bool(tools))], len(fixed) if _shared(tools, forced) else 0
+    functions = [{**t["function"], "parameters": plain(t["function"].get("parameters") or {})} for t in tools]
+    return [*fixed, *_conversation(messages, functions)], len(fixed) if _shared(tools, forced) else 0
 
 
 def _shared(tools: Sequence[Mapping[str, Any]], forced: bool) -> bool:
@@ -49,20 +51,30 @@ def _shared(tools: Sequence[Mapping[str, Any]], forced: bool) -> bool:
 
 def request_of(messages: Iterable[BaseMessage]) -> str:
     """What the user asked for last, and before that ("yes, do that")."""
-    return "\n".join([m.text for m in messages if m.type == "human"][-2:])
+    return "\n".join([_own_words(m) for m in messages if m.type == "human"][-2:])
 
 
-def _conversation(messages: Sequence[BaseMessage], with_tools: bool) -> Iterator[dict[str, str]]:
+def _own_words(message: BaseMessage) -> str:
+    """What the user said, without what the agent wrote beside it."""
+    return str(message.additional_kwargs.get("agentkit_said", message.text))
+
+
+def _conversation(messages: Sequence[BaseMessage], tools: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, str]]:
     from langchain_core.messages import AIMessage, SystemMessage, ToolMessage
 
-    request = ""
+    request, asked, done = "", dict[str, Call](), list[Call]()
     for message in messages:
         if isinstance(message, AIMessage):
-            yield _said("\n".join(_steps(message, with_tools)))
+            asked = {str(c["id"]): (c["name"], c["args"]) for c in message.tool_calls}
+            yield _said("\n".join(_steps(message, bool(tools))))
         elif isinstance(message, ToolMessage):
-            yield _result(message.name or "the tool", message.text, message.status == "error", request)
+            failed = message.status == "error"
+            if message.tool_call_id in asked and not failed:
+                done.append(asked[message.tool_call_id])
+            left = open_steps(request, tools, done)
+            yield _result(message.name or "the tool", message.text, failed, request, left)
         elif not isinstance(message, SystemMessage):
-            request = message.text
+            request, done = _own_words(message), []
             yield {"role": "user", "content": message.text}
 
 
@@ -87,9 +99,9 @@ def _example(line: Mapping[str, Any]) -> dict[str, str]:
     return _result(line["of"], line["error" if failed else "result"], failed, line["request"])
 
 
-def _result(name: str, text: str, failed: bool, request: str) -> dict[str, str]:
+def _result(name: str, text: str, failed: bool, request: str, left: Sequence[str] = ()) -> dict[str, str]:
     short = request if len(request) <= _REQUEST_LIMIT else request[:_REQUEST_LIMIT] + " ..."
-    content = _prompt("result").text("user", name=name, text=text, failed=failed, request=short)
+    content = _prompt("result").text("user", name=name, text=text, failed=failed, request=short, left=list(left))
     return {"role": "user", "content": content}
 
 

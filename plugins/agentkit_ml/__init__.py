@@ -26,7 +26,7 @@ def register_tools() -> list[ToolSpec]:
         ToolSpec(
             "evaluate",
             "agentkit_ml.evaluate:evaluate",
-            "Measure how good a trained model is on a data file that contains the true values.",
+            "Test a trained model: measure how good it is on a data file that contains the true values.",
         ),
         ToolSpec(
             "predict",

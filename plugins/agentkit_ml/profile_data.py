@@ -39,7 +39,7 @@ class DataProfile(ToolResult):
         if rest := [c for c in self.columns if c not in told]:
             lines.append(f"- and {len(rest)} more: {', '.join(c.name for c in rest)[:250]}")
         if not self.target:
-            lines.append("Next: train with the column to predict as target.")
+            lines.append("To learn from it: train, with the column to predict as target.")
         return "\n".join(lines)
 
     def _told(self, column: ColumnProfile) -> str:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _PROBES = (1_000, 4_000)
 _CAUTION = 1.3
+_PROGRESS = 0.85  # of the whole training; the refit and the storing follow
 
 
 @dataclass
@@ -68,7 +69,8 @@ class Search:
     deadline: float
     ctx: ToolContext
     tried: list[Candidate] = field(default_factory=list)
-    best: tuple[Algorithm, float] | None = None
+    best: Algorithm | None = None
+    _scores: dict[Algorithm, list[float]] = field(default_factory=dict)
     _refit: float = 0.0
 
     def run(self, algorithms: Sequence[Algorithm]) -> Algorithm:
@@ -76,14 +78,23 @@ class Search:
 
         Raises TrainingError if the budget does not allow any but the baseline.
         """
+        share = _PROGRESS / len(algorithms)
         for position, algorithm in enumerate(algorithms):
             with fitting_threads():
-                self.tried.append(self._try(algorithm, position / len(algorithms), 1 / len(algorithms)))
+                self.tried.append(self._try(algorithm, share * position, share))
         serious = [c for c in self.tried if c.algorithm != "dummy"]
         if serious and all(c.score is None for c in serious):
             raise TrainingError(f"the budget is too short. {serious[0].skipped}")
         assert self.best is not None
-        return algorithms[-1] if len(algorithms) == 2 else self.best[0]
+        return algorithms[-1] if len(algorithms) == 2 else self.best
+
+    def _leads(self, algorithm: Algorithm) -> bool:
+        """Whether it beats the best so far, on the folds that both were scored on: a fold may be an easy one."""
+        if self.best is None:
+            return True
+        mine, others = self._scores[algorithm], self._scores[self.best]
+        common = min(len(mine), len(others))
+        return better(self.problem.metric, sum(mine[:common]) / common, sum(others[:common]) / common)
 
     def _try(self, algorithm: Algorithm, done: float, share: float) -> Candidate:
         label = LABELS[algorithm]
@@ -102,9 +113,10 @@ class Search:
             scores.append(self.problem.score(self.problem.fit(algorithm, train), test))
             fold_cost = time.perf_counter() - began
             refit_cost = fold_cost * len(self.problem.values) / len(train)
+        self._scores[algorithm] = scores
+        if self._leads(algorithm):
+            self.best = algorithm
         score = sum(scores) / len(scores)
-        if self.best is None or better(self.problem.metric, score, self.best[1]):
-            self.best = (algorithm, score)
         self._refit = max(self._refit, refit_cost)
         return Candidate(algorithm=algorithm, score=score, folds=len(scores), seconds=time.perf_counter() - started)
 

@@ -86,7 +86,7 @@ def train(
     split: Annotated[
         Literal["auto", "random", "time", "group"], Field(description="How rows are held back for testing")
     ] = "auto",
-    time_column: Annotated[str | None, Field(description="Date column: test on the newest rows")] = None,
+    time_column: Annotated[str | None, Field(description="Date column: the newest rows are held back")] = None,
     group_column: Annotated[str | None, Field(description="Column whose equal values must stay together")] = None,
     metric: Annotated[MetricChoice, Field(description="What to optimise; auto: roc_auc, accuracy or rmse")] = "auto",
     budget_seconds: Annotated[

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from agentkit_local.mentions import asked_for
+from agentkit_local.open_steps import open_steps
 from agentkit_local.schema import plain, step_schema
 from agentkit_local.steps import Answer, JsonText, Step
 from hypothesis import given
@@ -103,3 +104,34 @@ def test_a_stop_word_ends_the_answer_wherever_it_is_split(width: int, stop: str)
     pieces = list(Answer(constrained=True, stops=(stop,)).read(chunks))
     assert "".join(p.text for p in pieces) == "first part"
     assert pieces[-1].finish == "stop"
+
+
+TOOLS = [
+    {"name": "profile_data", "description": "Look at a data file", "parameters": plain(TRAIN)},
+    {"name": "train", "description": "Train a model that predicts a column", "parameters": plain(TRAIN)},
+    {"name": "predict", "description": "Apply a model", "parameters": {"type": "object", "properties": {}}},
+    {"name": "evaluate", "description": "Test a model", "parameters": {"type": "object", "properties": {}}},
+]
+
+
+@pytest.mark.parametrize(
+    ("request_text", "done", "left"),
+    [
+        ("Train on a.csv to predict y", [("train", {"dataset": "a.csv", "target": "y"})], []),
+        ("Train on ./A.csv to predict y", [("train", {"dataset": "a.csv", "target": "y"})], []),
+        ("Train on a.csv for y and test it on b/c.csv", [("train", {"dataset": "a.csv"})], ["b/c.csv"]),
+        ("Evaluate model:a/1 and model:b/2", [("evaluate", {"model": "model:a/1"})], ["model:b/2"]),
+        ("Train on a.csv for y, then evaluate", [("train", {"dataset": "a.csv"})], ["evaluate"]),
+        (
+            "A linear one and a random forest on a.csv",
+            [("train", {"dataset": "a.csv", "model": "linear"})],
+            ["train with model random_forest"],
+        ),
+        ("Train on a.csv. Is 0.5 good, e.g. for v2.0?", [("train", {"dataset": "a.csv"})], []),
+        ("Train on a.csv", [], []),
+    ],
+)
+def test_what_a_request_names_and_no_call_has_used_is_still_open(
+    request_text: str, done: list[tuple[str, dict[str, str]]], left: list[str]
+) -> None:
+    assert open_steps(request_text, TOOLS, done) == left

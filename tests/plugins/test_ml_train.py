@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -72,6 +73,13 @@ def test_the_same_data_give_the_same_model(tool: Tool) -> None:
     first, second = (tool("train", dataset=name, target="y", model="random_forest") for _ in range(2))
     assert first.metrics == second.metrics
     assert first.model != second.model
+
+
+def test_progress_only_goes_forward(tool: Tool) -> None:
+    told: list[float] = []
+    tool("train", dataset=_save(_frame()), target="y", on_progress=lambda ctx, message, fraction: told.append(fraction))
+    assert told == sorted(told)
+    assert told[0] == 0.0 and 0.9 <= told[-1] < 1.0
 
 
 def test_one_run_holds_everything_about_a_training(tool: Tool) -> None:
@@ -319,3 +327,28 @@ def test_the_command_prints_one_json_object_and_nothing_else(cli: Any, tool: Too
     wrong = cli("tool", "train", "--dataset", "t.csv", "--target", "z", "--json")
     assert (wrong.code, wrong.out) == (2, "")
     assert "'z' is not a column" in wrong.err
+
+
+def test_a_candidate_that_saw_only_an_easy_part_does_not_win_by_it() -> None:
+    from agentkit_ml.search import Problem, Search
+
+    quality = {"dummy": 0.1, "linear": 0.6, "random_forest": 0.5}
+    easy = {0: 0.4, 1: 0.0, 2: 0.0}
+
+    class Slow(Problem):
+        def fit(self, algorithm: Any, rows: Any) -> Any:
+            time.sleep(1.0 if algorithm == "random_forest" else 0.0)
+            return algorithm
+
+        def score(self, fitted: Any, rows: Any) -> float:
+            return quality[fitted] + easy[int(rows[0])]
+
+    values = np.zeros(9)
+    problem = Slow(pd.DataFrame({"a": values}), values, "regression", (), "", None, "r2", 0)
+    folds = [(np.arange(3, 9), np.array([k])) for k in range(3)]
+    context: Any = SimpleNamespace(progress=lambda message, fraction: None)
+    search = Search(problem, folds, time.perf_counter() + 2.6, context)
+    assert search.run(["dummy", "linear", "random_forest"]) == "linear"
+    scores = {c.algorithm: (c.folds, c.score) for c in search.tried}
+    assert scores["random_forest"] == (1, pytest.approx(0.9))
+    assert scores["linear"] == (3, pytest.approx(2.2 / 3))

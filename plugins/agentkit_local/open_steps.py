@@ -1,0 +1,86 @@
+"""What a request speaks of that no call has dealt with yet: a small model stops after its first step.
+
+What is found here is told to the model beside a tool's result. It decides: a word of the request may mean nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from agentkit_local.mentions import words
+
+Call = tuple[str, Mapping[str, Any]]
+"""A tool and the arguments that it was called with."""
+_NAME = re.compile(r"(?<![\w./:-])(?:[\w.-]*[\w-]/)*[\w.-]*[\w-]\.[a-z][a-z0-9]{1,7}\b(?!/)|\b[a-z]+:[\w.-]+(?:/\d+)?")
+
+
+def open_steps(request: str, tools: Sequence[Mapping[str, Any]], done: Sequence[Call]) -> list[str]:
+    """Files, handles, tools and values that stand in `request` and in none of the calls, in the request's order.
+
+    `tools` are functions in OpenAI's form, with plain schemas. Empty if nothing has been done yet.
+    """
+    if not done:
+        return []
+    found = {**_names(request, done), **_tools(request, tools, done), **_values(request, tools, done)}
+    return sorted(found, key=lambda step: found[step])
+
+
+def _names(request: str, done: Sequence[Call]) -> dict[str, int]:
+    used = {_bare(v) for _, args in done for v in _texts(args)}
+    return {m[0]: m.start() for m in _NAME.finditer(request) if _bare(m[0]) not in used}
+
+
+def _tools(request: str, tools: Sequence[Mapping[str, Any]], done: Sequence[Call]) -> dict[str, int]:
+    """Tools whose name is said, unless a tool that was called explains the word ("train a model that predicts")."""
+    called = {name for name, _ in done}
+    explained = words(" ".join(_described(t) for t in tools if t["name"] in called))
+    said = words(request)
+    return {
+        t["name"]: _place(request, t["name"])
+        for t in tools
+        if t["name"] not in called and words(t["name"]) <= said and not words(t["name"]) <= explained
+    }
+
+
+def _values(request: str, tools: Sequence[Mapping[str, Any]], done: Sequence[Call]) -> dict[str, int]:
+    """Values that are said beside one that was used: linear and then random_forest."""
+    said, found = words(request), {}
+    for tool in tools:
+        calls = [args for name, args in done if name == tool["name"]]
+        for name, shape in tool.get("parameters", {}).get("properties", {}).items():
+            spoken = [v for v in shape.get("enum", ()) if words(str(v)) and words(str(v)) <= said]
+            used = {args[name] for args in calls if name in args}
+            if used & set(spoken):
+                found.update(
+                    {f"{tool['name']} with {name} {v}": _place(request, str(v)) for v in spoken if v not in used}
+                )
+    return found
+
+
+def _described(tool: Mapping[str, Any]) -> str:
+    shapes = tool.get("parameters", {}).get("properties", {})
+    return " ".join(
+        [
+            tool["name"],
+            str(tool.get("description", "")),
+            *(f"{n} {s.get('description', '')}" for n, s in shapes.items()),
+        ]
+    )
+
+
+def _texts(value: Any) -> list[str]:
+    if isinstance(value, Mapping):
+        return [t for v in value.values() for t in _texts(v)]
+    if isinstance(value, list):
+        return [t for v in value for t in _texts(v)]
+    return [value] if isinstance(value, str) else []
+
+
+def _bare(name: str) -> str:
+    return name.lower().removeprefix("./")
+
+
+def _place(request: str, name: str) -> int:
+    return request.lower().find(re.split(r"[^a-z]", name.lower())[0][:4])
