@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import re
 import shlex
 import subprocess
@@ -14,7 +16,7 @@ import pytest
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 AGENTKIT = Path(sys.executable).with_name("agentkit")
-SECONDS = 300
+SECONDS = 120
 
 
 def section(heading: str) -> str:
@@ -29,10 +31,14 @@ def python_in(text: str) -> str:
 
 
 def run(command: list[str]) -> str:
-    """Its output; a command that fails is a failure of the README."""
-    ended = subprocess.run(
-        command, check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=SECONDS
-    )
+    """Its output, with somebody at the terminal who types /exit; a command that fails is a failure of the README."""
+    person, terminal = pty.openpty()
+    try:
+        os.write(person, b"/exit\n")
+        ended = subprocess.run(command, check=False, stdin=terminal, capture_output=True, text=True, timeout=SECONDS)
+    finally:
+        os.close(person)
+        os.close(terminal)
     assert ended.returncode == 0, f"{shlex.join(command)}\n{ended.stdout}\n{ended.stderr}"
     return ended.stdout
 
@@ -70,6 +76,6 @@ def test_a_plugin_in_ten_lines(workspace: Path) -> None:
     assert len([line for line in source.splitlines() if line]) <= 10
     (workspace / "shapes.py").write_text(source, encoding="utf-8")
     (workspace / "agentkit.toml").write_text('[plugins]\npaths = ["shapes.py"]\n', encoding="utf-8")
-    assert run([str(AGENTKIT), "trust", "--yes"])
+    run([str(AGENTKIT), "trust", "--yes"])
     (command,) = re.findall(r"`agentkit (tool area [^`]*)`", text)
     assert "6 square metres" in run([str(AGENTKIT), *shlex.split(command)])

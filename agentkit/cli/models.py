@@ -86,9 +86,7 @@ def offer_embedded(agent: Agent) -> None:
     from agentkit_local.manifest import find_entry
 
     entry = find_entry(agent.settings, name)
-    question = (
-        f"The embedded model {entry.name} ({entry.size / 1e9:.1f} GB) is not here yet. Fetch it?"
-    )
+    question = f"The embedded model {entry.name} ({entry.size / 1e9:.1f} GB) is not here yet. Fetch it?"
     if find(entry) is None and click.confirm(question, default=True, err=True):
         _fetch(entry)
 

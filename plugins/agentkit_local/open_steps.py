@@ -6,7 +6,7 @@ What is found here is told to the model beside a tool's result. It decides: a wo
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from agentkit_local.mentions import words
@@ -14,49 +14,48 @@ from agentkit_local.mentions import words
 Call = tuple[str, Mapping[str, Any]]
 """A tool and the arguments that it was called with."""
 _NAME = re.compile(r"(?<![\w./:-])(?:[\w.-]*[\w-]/)*[\w.-]*[\w-]\.[a-z][a-z0-9]{1,7}\b(?!/)|\b[a-z]+:[\w.-]+(?:/\d+)?")
+_BREAK = re.compile(r"[,;!?]\s+|\.\s+|\n|(?:\b(?:and|then|finally|afterwards)\b[\s,]*)+", re.IGNORECASE)
 
 
 def open_steps(request: str, tools: Sequence[Mapping[str, Any]], done: Sequence[Call]) -> list[str]:
-    """Files, handles, tools and values that stand in `request` and in none of the calls, in the request's order.
+    """The parts of `request` with a file, handle, tool or value that stands in none of the calls, in its order.
 
     `tools` are functions in OpenAI's form, with plain schemas. Empty if nothing has been done yet.
     """
     if not done:
         return []
-    found = {**_names(request, done), **_tools(request, tools, done), **_values(request, tools, done)}
-    return sorted(found, key=lambda step: found[step])
+    found = {*_names(request, done), *_tools(request, tools, done), *_values(request, tools, done)}
+    ends = [(m.start(), m.end()) for m in _BREAK.finditer(request)]
+    starts = [0, *(end for _, end in ends)]
+    parts = zip(starts, [*(start for start, _ in ends), len(request)], strict=True)
+    return [request[start:end].strip() for start, end in parts if any(start <= place < end for place in found)]
 
 
-def _names(request: str, done: Sequence[Call]) -> dict[str, int]:
+def _names(request: str, done: Sequence[Call]) -> Iterator[int]:
     used = {_bare(v) for _, args in done for v in _texts(args)}
-    return {m[0]: m.start() for m in _NAME.finditer(request) if _bare(m[0]) not in used}
+    yield from (m.start() for m in _NAME.finditer(request) if _bare(m[0]) not in used)
 
 
-def _tools(request: str, tools: Sequence[Mapping[str, Any]], done: Sequence[Call]) -> dict[str, int]:
+def _tools(request: str, tools: Sequence[Mapping[str, Any]], done: Sequence[Call]) -> Iterator[int]:
     """Tools whose name is said, unless a tool that was called explains the word ("train a model that predicts")."""
     called = {name for name, _ in done}
     explained = words(" ".join(_described(t) for t in tools if t["name"] in called))
     said = words(request)
-    return {
-        t["name"]: _place(request, t["name"])
-        for t in tools
-        if t["name"] not in called and words(t["name"]) <= said and not words(t["name"]) <= explained
-    }
+    for name in (t["name"] for t in tools if t["name"] not in called):
+        if words(name) <= said and not words(name) <= explained:
+            yield _place(request, name)
 
 
-def _values(request: str, tools: Sequence[Mapping[str, Any]], done: Sequence[Call]) -> dict[str, int]:
+def _values(request: str, tools: Sequence[Mapping[str, Any]], done: Sequence[Call]) -> Iterator[int]:
     """Values that are said beside one that was used: linear and then random_forest."""
-    said, found = words(request), {}
+    said = words(request)
     for tool in tools:
         calls = [args for name, args in done if name == tool["name"]]
         for name, shape in tool.get("parameters", {}).get("properties", {}).items():
             spoken = [v for v in shape.get("enum", ()) if words(str(v)) and words(str(v)) <= said]
             used = {args[name] for args in calls if name in args}
             if used & set(spoken):
-                found.update(
-                    {f"{tool['name']} with {name} {v}": _place(request, str(v)) for v in spoken if v not in used}
-                )
-    return found
+                yield from (_place(request, str(v)) for v in spoken if v not in used)
 
 
 def _described(tool: Mapping[str, Any]) -> str:

@@ -26,7 +26,7 @@ def register_tools() -> list[ToolSpec]:
         ToolSpec(
             "evaluate",
             "agentkit_ml.evaluate:evaluate",
-            "Test a trained model: measure how good it is on a data file that contains the true values.",
+            "Test or check a trained model: how good is it on a data file that contains the true values?",
         ),
         ToolSpec(
             "predict",

@@ -119,13 +119,13 @@ TOOLS = [
     [
         ("Train on a.csv to predict y", [("train", {"dataset": "a.csv", "target": "y"})], []),
         ("Train on ./A.csv to predict y", [("train", {"dataset": "a.csv", "target": "y"})], []),
-        ("Train on a.csv for y and test it on b/c.csv", [("train", {"dataset": "a.csv"})], ["b/c.csv"]),
+        ("Train on a.csv for y and test it on b/c.csv", [("train", {"dataset": "a.csv"})], ["test it on b/c.csv"]),
         ("Evaluate model:a/1 and model:b/2", [("evaluate", {"model": "model:a/1"})], ["model:b/2"]),
         ("Train on a.csv for y, then evaluate", [("train", {"dataset": "a.csv"})], ["evaluate"]),
         (
             "A linear one and a random forest on a.csv",
             [("train", {"dataset": "a.csv", "model": "linear"})],
-            ["train with model random_forest"],
+            ["a random forest on a.csv"],
         ),
         ("Train on a.csv. Is 0.5 good, e.g. for v2.0?", [("train", {"dataset": "a.csv"})], []),
         ("Train on a.csv", [], []),
