@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from importlib.metadata import Distribution, EntryPoint, PackageNotFoundError, distribution, entry_points
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
@@ -23,13 +22,14 @@ import pluggy
 
 from agentkit import hookspecs
 from agentkit.context import Decision
+from agentkit.entry_points import EntryPoint, entry_points
 from agentkit.errors import PluginError, suggest, warn
 from agentkit.redaction import redact
 from agentkit.settings import Settings
 from agentkit.specs import MiddlewareSpec, ModelSpec, PromptSource, ToolSpec
 
 GROUP = "agentkit"
-DISTRIBUTION = "agentkit-ml"
+PACKAGE = "agentkit-ml"
 COMMANDS = frozenset(
     ["chat", "run", "tool", "tools", "models", "plugins", "prompts", "threads", "traces", "doctor", "trust", "demo"]
 )
@@ -62,12 +62,12 @@ class PluginReport:
     cause: str = ""
     seconds: float = 0.0
     error: BaseException | None = None
-    distribution: Distribution | None = field(default=None, repr=False)
+    entry: EntryPoint | None = field(default=None, repr=False)
 
     @property
     def version(self) -> str:
-        """The version of the distribution that brings the plugin, '' without one. Parsed when asked for: it is slow."""
-        return self.distribution.version if self.distribution else ""
+        """The version of the package that brings the plugin, '' without one. Looked up when asked for: it is slow."""
+        return self.entry.version if self.entry else ""
 
 
 class Plugins:
@@ -123,11 +123,10 @@ class Plugins:
             warn(redact(f"plugin {name!r}: {hook} failed: {_cause(error)}"))
 
     def _discover(self) -> Iterator[tuple[PluginReport, Callable[[], object]]]:
-        own = _built_in()
-        found = sorted(entry_points(group=GROUP), key=lambda e: (e not in own, e.name))
+        found = sorted(entry_points(GROUP), key=lambda e: (e.package != PACKAGE, e.name))
         chosen, banned = self.settings.plugins.enabled, self.settings.plugins.disabled
         for entry in found:
-            report = PluginReport(entry.name, entry.value, distribution=entry.dist)
+            report = PluginReport(entry.name, entry.value, entry=entry)
             if entry.name in banned or (chosen is not None and entry.name not in chosen):
                 report.status = "DISABLED"
                 self.reports[entry.name] = report
@@ -260,13 +259,6 @@ def _given(extra: Iterable[object]) -> Iterator[tuple[PluginReport, Callable[[],
 
 def _same(plugin: object) -> object:
     return plugin
-
-
-def _built_in() -> tuple[EntryPoint, ...]:
-    try:
-        return tuple(distribution(DISTRIBUTION).entry_points)
-    except PackageNotFoundError:
-        return ()
 
 
 def _path_name(path: str) -> str:
