@@ -11,11 +11,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import signal
 import threading
 import uuid
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Queue
@@ -28,8 +26,8 @@ from langgraph.types import Command
 from pydantic import TypeAdapter, ValidationError
 
 from agentkit import models
-from agentkit.calls import CallContext, Progress, Services, log_failure, run_tool
-from agentkit.errors import AgentkitError, BadInput, Cancelled, PromptError, ThreadNotFound, ToolFailed, ToolInputError
+from agentkit.calls import Progress, Services, call_directly, guarded
+from agentkit.errors import BadInput, PromptError, ThreadNotFound, ToolInputError
 from agentkit.events import ApprovalNeeded, Event, Finished, Notice, TextDelta
 from agentkit.middleware.approval import Approval
 from agentkit.middleware.budget import Budget
@@ -183,14 +181,7 @@ class Agent:
 
         Raises ToolNotFound, ToolInputError, and what the tool itself raises.
         """
-        ctx = CallContext(self.services, on_progress=on_progress or (lambda _message, _fraction: None))
-        try:
-            with _interrupts_set(ctx.cancelled):
-                return run_tool(tool, args, ctx)
-        except (AgentkitError, KeyboardInterrupt):
-            raise
-        except Exception as error:
-            raise _unexpected(self.settings, f"tool {tool!r}", error) from error
+        return call_directly(tool, args, self.services, on_progress)
 
     # -- the async twins
 
@@ -361,7 +352,7 @@ class Agent:
 
     def _finish(self, run: Run, input: Input, shape: Shape) -> Reply:  # noqa: A002
         """Run to the end, or to the first pause."""
-        with self._guarded(run):
+        with guarded(self.settings, "the run", run.cancelled):
             self._tell_remote(run)
             self._graph(shape).invoke(input, self._config(run, shape), context=run, durability="sync")
             return self._reply(run, shape)
@@ -373,7 +364,7 @@ class Agent:
 
         def work() -> None:
             try:
-                with self._guarded(run):
+                with guarded(self.settings, "the run", run.cancelled):
                     self._tell_remote(run)
                     stream = self._graph(shape).stream(
                         input, self._config(run, shape), context=run, durability="sync", stream_mode="messages"
@@ -399,19 +390,6 @@ class Agent:
         finally:
             run.cancelled.set()
             worker.join()
-
-    @contextmanager
-    def _guarded(self, run: Run) -> Iterator[None]:
-        """Ctrl-C reaches tools, and nothing unexpected leaves as a bare exception."""
-        try:
-            with _interrupts_set(run.cancelled):
-                yield
-        except (AgentkitError, KeyboardInterrupt):
-            raise
-        except Exception as error:
-            if run.cancelled.is_set():
-                raise Cancelled("the run was stopped.") from error
-            raise _unexpected(self.settings, "the run", error) from error
 
     def _tell_remote(self, run: Run) -> None:
         """Say once an agent what leaves the machine."""
@@ -451,27 +429,3 @@ def _fitting(output: Any, raw: Any) -> tuple[Any, str]:
         return TypeAdapter(output).validate_python(raw), ""
     except ValidationError as error:
         return None, "; ".join(f"{'.'.join(map(str, e['loc'])) or 'answer'}: {e['msg']}" for e in error.errors()[:5])
-
-
-def _unexpected(settings: Settings, what: str, error: Exception) -> AgentkitError:
-    return ToolFailed(log_failure(settings, what, error))
-
-
-@contextmanager
-def _interrupts_set(cancelled: threading.Event) -> Iterator[None]:
-    """While this lasts, Ctrl-C sets the event before it raises: LangGraph waits for its tools' threads."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.getsignal(signal.SIGINT)
-
-    def stop(number: int, frame: Any) -> None:
-        cancelled.set()
-        if callable(before):
-            before(number, frame)
-
-    signal.signal(signal.SIGINT, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import secrets
+import signal
 import threading
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -14,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from agentkit import models
 from agentkit.datasets import Dataset, Workspace, open_dataset, resolve_name
-from agentkit.errors import Cancelled
+from agentkit.errors import AgentkitError, Cancelled, ToolFailed
 from agentkit.plugins import Plugins
 from agentkit.prompts import Prompts, search_folders
 from agentkit.redaction import redact
@@ -148,6 +150,49 @@ def run_tool(name: str, args: dict[str, Any], ctx: CallContext) -> ToolResult:
 async def arun_tool(name: str, args: dict[str, Any], ctx: CallContext) -> ToolResult:
     """The async twin of `run_tool`."""
     return _noted(await ctx.services.toolbox.get(name).acall(args, ctx), ctx)
+
+
+def call_directly(
+    name: str, args: dict[str, Any], services: Services, on_progress: Progress | None = None
+) -> ToolResult:
+    """Call a tool with no model and no run around it: for Python and the command line."""
+    ctx = CallContext(services, on_progress=on_progress or (lambda _message, _fraction: None))
+    with guarded(services.settings, f"tool {name!r}", ctx.cancelled):
+        return run_tool(name, args, ctx)
+
+
+@contextmanager
+def guarded(settings: Settings, what: str, cancelled: threading.Event) -> Iterator[None]:
+    """Ctrl-C sets `cancelled`, which reaches tools, and nothing unexpected leaves as a bare exception."""
+    try:
+        with _interrupts_set(cancelled):
+            yield
+    except (AgentkitError, KeyboardInterrupt):
+        raise
+    except Exception as error:
+        if cancelled.is_set():
+            raise Cancelled(f"{what} was stopped.") from error
+        raise ToolFailed(log_failure(settings, what, error)) from error
+
+
+@contextmanager
+def _interrupts_set(cancelled: threading.Event) -> Iterator[None]:
+    """While this lasts, Ctrl-C sets the event before it raises: LangGraph waits for its tools' threads."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def stop(number: int, frame: Any) -> None:
+        cancelled.set()
+        if callable(before):
+            before(number, frame)
+
+    signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _noted(result: ToolResult, ctx: CallContext) -> ToolResult:

@@ -193,6 +193,11 @@ class TestCommands:
             yield from ((f"{name} {sub}", child) for sub, child in command.commands.items())
 
     @pytest.mark.parametrize("name", COMMANDS)
+    def test_every_command_has_a_test(self, name: str) -> None:
+        tests = "".join(f.read_text(encoding="utf-8") for f in files("tests"))
+        assert f'cli("{name}"' in tests or f'("{name}", ' in tests
+
+    @pytest.mark.parametrize("name", COMMANDS)
     def test_every_command_has_a_section_with_an_example(self, name: str) -> None:
         assert f"\nagentkit {name}" in self.section(name)
 

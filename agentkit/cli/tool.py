@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from agentkit.cli.common import json_option, make_agent, plugins, print_json, print_table
+from agentkit.cli.common import json_option, plugins, print_json, print_table, settings
 from agentkit.errors import ToolInputError
 
 if TYPE_CHECKING:
@@ -102,8 +103,10 @@ def _caller(loaded: Tool) -> Any:
         args = {
             name: _parsed(name, value, properties[name]) for name, value in given.items() if value not in (None, ())
         }
-        with make_agent() as agent:
-            result = agent.call(loaded.name, on_progress=_show_progress, **args)
+        from agentkit.calls import Services, call_directly
+
+        with closing(Services(settings(), plugins=plugins())) as services:
+            result = call_directly(loaded.name, args, services, _show_progress)
         if as_json:
             print_json(result.model_dump(mode="json"))
         else:

@@ -7,7 +7,7 @@ the request. Words that the tool's purpose or its required arguments use as well
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 _COMMON = {
@@ -28,24 +28,33 @@ def asked_for(schema: Mapping[str, Any], summary: str, request: str) -> dict[str
     numeric = {n for n in optional if shapes[n].get("type") in ("integer", "number")}
     # a bare number may mean any of them
     unclear = number and not any(optional[n] for n in numeric)
+    spoken = _spoken_values({n: shapes[n]["enum"] for n in optional if "enum" in shapes[n]}, said)
     kept = {
-        n for n, words in optional.items() if (words and (n not in numeric or number)) or (n in numeric and unclear)
+        n
+        for n, found in optional.items()
+        if spoken.get(n, found and (n not in numeric or number)) or (n in numeric and unclear)
     }
-    offered = {n: _narrowed(s, said) if n in kept else s for n, s in shapes.items() if n in required or n in kept}
+    offered = {n: s for n, s in shapes.items() if n in required or n in kept}
+    offered |= {n: {**shapes[n], "enum": values} for n, values in spoken.items() if values}
     return {**schema, "properties": offered}
 
 
-def _narrowed(shape: Mapping[str, Any], said: set[str]) -> Mapping[str, Any]:
-    """Of an enum the values that are spoken of; of these the ones with all their words, if there are such."""
-    values = {v: words(str(v)) for v in shape.get("enum", ())}
-    spoken = [v for v, own in values.items() if own & said]
-    whole = [v for v in spoken if values[v] <= said]
-    return {**shape, "enum": whole or spoken} if spoken else shape
+def _spoken_values(enums: Mapping[str, Sequence[Any]], said: set[str]) -> dict[str, list[Any]]:
+    """Of each enum the values that are spoken of, in full if there are such.
+
+    A word that belongs to a longer value means that one: the random of a random forest is no random split.
+    """
+    parts = {v: words(str(v)) for values in enums.values() for v in values}
+    full = [own for own in parts.values() if own and own <= said]
+    spoken: dict[str, list[Any]] = {}
+    for name, values in enums.items():
+        whole = [v for v in values if parts[v] in full and not any(parts[v] < longer for longer in full)]
+        some = [v for v in values if parts[v] & said and not any(parts[v] & said <= longer for longer in full)]
+        spoken[name] = whole or some
+    return spoken
 
 
 def _own_words(name: str, shape: Mapping[str, Any], empty: set[str], summary: set[str]) -> set[str]:
-    if "enum" in shape:
-        return words(" ".join(str(v) for v in shape["enum"]))
     own = (words(str(shape.get("description", "")), least=4) - summary) | words(name)
     if "name" in name.split("_"):
         own.add("call")

@@ -33,6 +33,7 @@ def open_steps(request: str, tools: Sequence[Mapping[str, Any]], done: Sequence[
 
 def _names(request: str, done: Sequence[Call]) -> Iterator[int]:
     used = {_bare(v) for _, args in done for v in _texts(args)}
+    used |= {name.rpartition("/")[2] for name in used}  # a file that is said without its folder
     yield from (m.start() for m in _NAME.finditer(request) if _bare(m[0]) not in used)
 
 

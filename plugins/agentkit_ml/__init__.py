@@ -19,7 +19,7 @@ def register_tools() -> list[ToolSpec]:
         ToolSpec(
             "train",
             "agentkit_ml.train:train",
-            "Train a model that predicts one column of a data file from the others, for classes or numbers. Returns a "
+            "Train a model that predicts, forecasts or classifies one column of a data file from the others. Returns a "
             "model handle and its score on held-back rows.",
             risk="costly",
         ),

@@ -38,7 +38,9 @@ class DataProfile(ToolResult):
         lines += [f"- {c.name}: {self._told(c)}" for c in told]
         if rest := [c for c in self.columns if c not in told]:
             lines.append(f"- and {len(rest)} more: {', '.join(c.name for c in rest)[:250]}")
-        if not self.target:
+        if self.target and self.task:
+            lines.append(f"Next: train on {self.dataset} with target {self.target!r}.")
+        elif not self.target:
             lines.append("To learn from it: train, with the column to predict as target.")
         return "\n".join(lines)
 

@@ -20,6 +20,7 @@ TRAIN: dict[str, Any] = {
         "dataset": {"type": "string", "description": "A file of the workspace"},
         "target": {"type": "string", "description": "The column to predict"},
         "model": {"enum": ["auto", "linear", "random_forest"]},
+        "split": {"enum": ["auto", "random", "time"]},
         "time_column": {"type": "string", "description": "Column that orders the rows in time"},
         "budget_seconds": {"type": "number", "description": "Time limit in seconds"},
         "name": {"type": "string", "description": "Name for the new model"},
@@ -63,9 +64,11 @@ def test_a_forced_tool_leaves_no_way_to_answer() -> None:
     [
         ("Train a model on sales/2025.csv that predicts price", set()),
         ("Train a random forest on a.csv, target y", {"model"}),
+        ("Train on a.csv, target y, with a random split", {"split"}),
+        ("Train on a.csv, target y, with the forest", {"model"}),
         ("Train on a.csv, target y, and take at most 20 seconds", {"budget_seconds"}),
         ("Train on a.csv, target y, and call it pumps", {"name"}),
-        ("Train on a.csv, target y; the rows are in the order of time", {"time_column"}),
+        ("Train on a.csv, target y; the rows are in the order of time", {"split", "time_column"}),
     ],
 )
 def test_only_optional_arguments_that_a_request_mentions_are_offered(request_text: str, offered: set[str]) -> None:
@@ -127,6 +130,7 @@ TOOLS = [
             [("train", {"dataset": "a.csv", "model": "linear"})],
             ["a random forest on a.csv"],
         ),
+        ("Train on a.csv", [("train", {"dataset": "data/a.csv"})], []),
         ("Train on a.csv. Is 0.5 good, e.g. for v2.0?", [("train", {"dataset": "a.csv"})], []),
         ("Train on a.csv", [], []),
     ],
