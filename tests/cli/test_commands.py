@@ -55,12 +55,13 @@ class TestWithoutTheEmbeddedModel:
 
     @pytest.mark.parametrize(("answer", "fetched"), [("y", True), ("n", False)])
     def test_a_person_is_asked(self, cli: Cli, monkeypatch: pytest.MonkeyPatch, answer: str, fetched: bool) -> None:
+        asked: list[str] = []
         pulled: list[str] = []
         monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
-        monkeypatch.setattr("click.termui.visible_prompt_func", lambda _="": answer)
+        monkeypatch.setattr("click.termui.visible_prompt_func", lambda text: asked.append(text) or answer)
         monkeypatch.setattr("agentkit.cli.models._fetch", lambda entry: pulled.append(entry.name))
         done = cli("chat", "Hello")
-        assert "is not here yet. Fetch it?" in done.err
+        assert "is not here yet. Fetch it?" in asked[0]
         assert bool(pulled) is fetched
         assert "agentkit models pull" in done.err  # nothing was really fetched here
 

@@ -13,7 +13,8 @@ import pytest
 from tests.conftest import Outcome
 
 Cli = Callable[..., Outcome]
-LINES = ["x,word,y", *(f"{i},{'ab'[i % 2]},{'no' if i < 20 else 'yes'}" for i in range(40))]
+X = [(37 * i) % 41 for i in range(80)]
+LINES = ["x,word,y", *(f"{x},{'ab'[i % 2]},{'no' if x < 20 else 'yes'}" for i, x in enumerate(X))]
 
 
 @pytest.fixture(autouse=True)
@@ -49,13 +50,12 @@ def train(dataset: str, target: str = "y", *more: str) -> tuple[str, ...]:
         (train("../outside.csv"), "outside the workspace"),
         (train("good.csv", "Y2"), "The nearest name is 'y'"),
         (train("good.csv", "wrd"), "The nearest name is 'word'"),
-        (train("one_class.csv"), "one class"),
+        (train("one_class.csv"), "the same value in every row"),
         (train("no_values.csv"), "no value"),
         (train("three.csv"), "rows"),
         (train("good.csv", "y", "--budget-seconds", "soon"), "budget_seconds"),
         (train("good.csv", "y", "--budget-seconds", "-3"), "budget_seconds"),
         (train("good.csv", "y", "--model", "liner"), "liner"),
-        (train("good.csv", "y", "--name", "../x"), "name"),
         (("tool", "train", "--dataset", "good.csv"), "target"),
         (("tool", "trian"), "The nearest name is 'train'"),
         (("tool", "evaluate", "--model", "model:none/1", "--dataset", "good.csv"), "model:none"),
@@ -80,7 +80,7 @@ def test_a_training_prints_one_json_object_and_the_model_works_in_the_next_comma
     assert evaluated["metrics"]["roc_auc"] > 0.9
     predicted = cli("tool", "predict", "--model", trained["model"], "--dataset", "good.csv", "--output", "out/p.csv")
     assert predicted.code == 0
-    assert len(Path("out/p.csv").read_text().splitlines()) == 41
+    assert len(Path("out/p.csv").read_text().splitlines()) == 81
     assert trained["model"] in cli("tool", "list_models").out
 
 
@@ -106,4 +106,4 @@ def test_a_tool_is_called_without_loading_the_agent() -> None:
     command = [sys.executable, "-c", program, "tool", "profile_data", "--dataset", "good.csv"]
     ended = subprocess.run(command, capture_output=True, text=True, check=True)
     assert ended.stderr == ""
-    assert "40 rows" in ended.stdout
+    assert "80 rows" in ended.stdout
