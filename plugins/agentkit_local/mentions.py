@@ -19,7 +19,10 @@ _STEM = 5
 
 
 def asked_for(schema: Mapping[str, Any], summary: str, request: str) -> dict[str, Any]:
-    """The schema of a tool without the optional arguments that the request does not mention."""
+    """The schema of a tool without the optional arguments that the request does not mention.
+
+    Those that it speaks of clearly become required: a value in full, a number with its unit, "call it ...".
+    """
     shapes: Mapping[str, Any] = schema.get("properties", {})
     required = [n for n in shapes if n in schema.get("required", ())]
     empty = words(" ".join(f"{n} {shapes[n].get('description', '')}" for n in required))
@@ -36,7 +39,9 @@ def asked_for(schema: Mapping[str, Any], summary: str, request: str) -> dict[str
     }
     offered = {n: s for n, s in shapes.items() if n in required or n in kept}
     offered |= {n: {**shapes[n], "enum": values} for n, values in spoken.items() if values}
-    return {**schema, "properties": offered}
+    clear = {n for n, values in spoken.items() if values and all(words(str(v)) <= said for v in values)}
+    clear |= {n for n in kept if (n in numeric and optional[n]) or "call" in optional[n]}
+    return {**schema, "properties": offered, "required": [*required, *(n for n in shapes if n in clear)]}
 
 
 def _spoken_values(enums: Mapping[str, Sequence[Any]], said: set[str]) -> dict[str, list[Any]]:

@@ -76,6 +76,20 @@ def test_only_optional_arguments_that_a_request_mentions_are_offered(request_tex
     assert set(properties) - {"dataset", "target"} == offered
 
 
+@pytest.mark.parametrize(
+    ("request_text", "wanted"),
+    [
+        ("Train a linear model on a.csv, target y", {"model"}),
+        ("Train on a.csv, target y, with the forest", set()),
+        ("Train on a.csv, target y, for 20 seconds, and call it pumps", {"budget_seconds", "name"}),
+        ("Train on a.csv, target y; the rows are in the order of years", set()),
+    ],
+)
+def test_optional_arguments_that_are_clearly_asked_for_must_be_given(request_text: str, wanted: set[str]) -> None:
+    required = asked_for(TRAIN, "Train a model that predicts a column", request_text)["required"]
+    assert set(required) - {"dataset", "target"} == wanted
+
+
 @given(st.text(st.characters(exclude_categories=["Cs"])), st.integers(1, 7), st.booleans())
 def test_text_decoded_in_pieces_is_the_text(text: str, width: int, ascii_only: bool) -> None:
     quoted = json.dumps(text, ensure_ascii=ascii_only)[1:]
