@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from agentkit.cli.common import json_option, make_agent, model_option, print_json, settings, yes_option
+from agentkit.cli.common import ProgressLine, json_option, make_agent, model_option, print_json, settings, yes_option
 from agentkit.cli.models import offer_embedded
 from agentkit.errors import AgentkitError, ApprovalRequired, BadInput, BudgetExceeded
 
@@ -123,21 +123,30 @@ class Screen:
 
     def __init__(self) -> None:
         self._in_text = False
+        self._progress = ProgressLine()
 
     def show(self, events: Iterator[Event]) -> Reply:
         """Print the events until the run ends, and give its reply."""
         from agentkit import events as kinds
 
-        for event in events:
-            if isinstance(event, kinds.TextDelta):
-                click.echo(event.text, nl=False)
-                self._in_text = True
-            elif isinstance(event, kinds.Finished):
-                self._end_text()
-                return event.reply
-            else:
-                self._end_text()
-                self._aside(event)
+        try:
+            for event in events:
+                if isinstance(event, kinds.ToolProgress):
+                    self._end_text()
+                    self._progress.tell(event.message, event.fraction)
+                    continue
+                self._progress.clear()
+                if isinstance(event, kinds.TextDelta):
+                    click.echo(event.text, nl=False)
+                    self._in_text = True
+                elif isinstance(event, kinds.Finished):
+                    self._end_text()
+                    return event.reply
+                else:
+                    self._end_text()
+                    self._aside(event)
+        finally:
+            self._progress.clear()
         raise BudgetExceeded("the run ended without a reply.")
 
     def _aside(self, event: Event) -> None:
@@ -146,9 +155,6 @@ class Screen:
         if isinstance(event, kinds.ToolStarted):
             args = ", ".join(f"{k}={json.dumps(v, ensure_ascii=False)}" for k, v in event.args.items())
             click.secho(f"> {event.name}({args})", err=True, fg="cyan")
-        elif isinstance(event, kinds.ToolProgress):
-            share = "" if event.fraction is None else f"{event.fraction:4.0%} "
-            click.secho(f"  {share}{event.message}", err=True, dim=True)
         elif isinstance(event, kinds.ToolFinished):
             color = "green" if event.status == "success" else "red"
             click.secho(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -48,6 +50,29 @@ def make_agent(model: str | None = None, prompts: Path | None = None) -> Agent:
     from agentkit.agent import Agent
 
     return Agent(model, settings=settings(), plugins=plugins(), prompts=prompts)
+
+
+class ProgressLine:
+    """How far the work is, on stderr: one line that changes on a terminal, a line each elsewhere."""
+
+    def __init__(self) -> None:
+        self._shown = False
+
+    def tell(self, message: str, fraction: float | None = None) -> None:
+        """Show this now; `fraction` from 0 to 1."""
+        text = f"  {'' if fraction is None else f'{fraction:4.0%} '}{message}"
+        if sys.stderr.isatty():
+            width = shutil.get_terminal_size().columns - 1
+            click.echo(f"\r\x1b[2K{text[:width]}", err=True, nl=False)
+            self._shown = True
+        else:
+            click.echo(text, err=True)
+
+    def clear(self) -> None:
+        """Make place for other lines."""
+        if self._shown:
+            click.echo("\r\x1b[2K", err=True, nl=False)
+            self._shown = False
 
 
 def print_json(value: Any) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,11 +118,20 @@ def _closing(agent: Agent, folder: Path, replies: list[Reply], seconds: float) -
     click.echo(f"  thread  {last.thread_id}\n  trace   {last.trace_id}")
     click.echo("\nWhat to type next:")
     handle = trained.model if trained is not None else "model:tumours/1"
+    agentkit = _command(folder)
     for line in (
         f"cd {folder}",
-        'agentkit chat -c "Which columns have missing values?"',
-        f"agentkit tool evaluate --model {handle} --dataset {HELD_BACK}",
-        f"agentkit traces show {last.trace_id[:8]}",
-        f"agentkit threads show {last.thread_id}",
+        f'{agentkit} chat -c "Which columns have missing values?"',
+        f"{agentkit} tool evaluate --model {handle} --dataset {HELD_BACK}",
+        f"{agentkit} traces show {last.trace_id[:8]}",
+        f"{agentkit} threads show {last.thread_id}",
     ):
         click.echo(f"  {line}")
+
+
+def _command(folder: Path) -> str:
+    """How this very command is called from the demo's folder: by name where the shell would find it."""
+    this = Path(sys.argv[0]).absolute()
+    found = shutil.which("agentkit")
+    by_name = this.name != "agentkit" or (found is not None and Path(found).resolve() == this.resolve())
+    return "agentkit" if by_name else os.path.relpath(this, folder.absolute())

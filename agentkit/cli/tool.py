@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agentkit.cli.common import json_option, plugins, print_json, print_table, settings
+from agentkit.cli.common import ProgressLine, json_option, plugins, print_json, print_table, settings
 from agentkit.errors import ToolInputError
 
 if TYPE_CHECKING:
@@ -105,8 +105,12 @@ def _caller(loaded: Tool) -> Any:
         }
         from agentkit.calls import Services, call_directly
 
+        line = ProgressLine()
         with closing(Services(settings(), plugins=plugins())) as services:
-            result = call_directly(loaded.name, args, services, _show_progress)
+            try:
+                result = call_directly(loaded.name, args, services, line.tell)
+            finally:
+                line.clear()
         if as_json:
             print_json(result.model_dump(mode="json"))
         else:
@@ -127,11 +131,6 @@ def _parsed(name: str, value: Any, field: dict[str, Any]) -> Any:
         except ValueError as error:
             raise ToolInputError(f"--{name} must be a JSON object: {error}") from error
     return value
-
-
-def _show_progress(message: str, fraction: float | None) -> None:
-    share = "" if fraction is None else f"{fraction:4.0%} "
-    click.echo(f"  {share}{message}", err=True)
 
 
 def show_result(result: ToolResult) -> None:

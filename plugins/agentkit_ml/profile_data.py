@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
 _MOST_TOLD = 12
+_NAMES_WIDTH = 250
 
 
 class DataProfile(ToolResult):
@@ -34,10 +36,13 @@ class DataProfile(ToolResult):
         lines = [f"{self.dataset}: {size}, {self.missing} missing cells, {self.duplicates} repeated rows."]
         if self.target and self.task:
             lines.append(f"The target {self.target!r} makes a {self.task} task.")
-        told = sorted(self.columns, key=lambda c: c.name != self.target)[:_MOST_TOLD]
-        lines += [f"- {c.name}: {self._told(c)}" for c in told]
-        if rest := [c for c in self.columns if c not in told]:
-            lines.append(f"- and {len(rest)} more: {', '.join(c.name for c in rest)[:250]}")
+        # in a wide table the few columns that are no numbers say most
+        wide = len(self.columns) > _MOST_TOLD
+        by_weight = sorted(self.columns, key=lambda c: (c.name != self.target, wide and c.kind == "number"))
+        lines += [f"- {c.name}: {self._told(c)}" for c in by_weight[:_MOST_TOLD]]
+        if rest := by_weight[_MOST_TOLD:]:
+            names = textwrap.shorten(", ".join(c.name for c in rest), _NAMES_WIDTH, placeholder=" ...")
+            lines.append(f"- and {len(rest)} more: {names}")
         if self.target and self.task:
             lines.append(f"Next: train on {self.dataset} with target {self.target!r}.")
         elif not self.target:

@@ -58,11 +58,13 @@ def test_a_target_that_is_no_column_leads_to_the_nearest(tool: Tool, visits: str
 
 def test_a_wide_table_keeps_the_brief_short(tool: Tool, workspace: Path) -> None:
     wide = pd.DataFrame({f"a rather long column name {i}": [1.25, 2.5, 3.75] for i in range(300)})
+    wide["outcome"] = ["good", "bad", "good"]
     wide.to_csv(workspace / "wide.csv", index=False)
     result = tool("profile_data", dataset="wide.csv")
     assert len(result.brief()) <= 1_200
-    assert "and 288 more" in result.brief()
-    assert len(result.columns) == 300
+    assert "- outcome: category of 2 (good 2, bad 1)" in result.brief()
+    assert "and 289 more: a rather long column name 11, " in result.brief()
+    assert len(result.columns) == 301
 
 
 def test_no_cell_value_is_in_the_brief_if_values_are_private(tool: Tool, visits: str, workspace: Path) -> None:
