@@ -63,6 +63,10 @@ class TraceNotFound(BadInput):
     """No stored trace has this id."""
 
 
+class EvaluationError(BadInput):
+    """A suite of an evaluation cannot be read; the message names file and line."""
+
+
 class PluginError(AgentkitError):
     """A plugin failed; the message names the plugin and the hook."""
 

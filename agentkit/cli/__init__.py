@@ -17,6 +17,7 @@ COMMANDS = {
     "run": ("agentkit.cli.run:run", "Run a prompt file with the agent."),
     "tool": ("agentkit.cli.tool:tool", "Call a tool directly, with no model involved."),
     "tools": ("agentkit.cli.tool:tools", "List the tools that the plugins offer."),
+    "eval": ("agentkit.cli.eval:evaluate", "Run an evaluation."),
     "models": ("agentkit.cli.models:models", "List the chat models, and fetch or check the embedded one."),
     "plugins": ("agentkit.cli.plugins:plugins_command", "List the plugins: OK, DISABLED or FAILED with the cause."),
     "prompts": ("agentkit.cli.prompts:prompts", "Look at the prompt files."),
