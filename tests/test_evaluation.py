@@ -77,9 +77,7 @@ def test_the_own_suite_can_be_read_and_names_tools_that_exist(cli: Callable[...,
                 assert set(call.args) <= tools[call.tool], case.id
 
 
-def write_suite(
-    folder: Path, lines: list[str], suite: str = "description: d\ncases: [c.jsonl]\nfiles: files\n"
-) -> Path:
+def write_suite(folder: Path, lines: list[str]) -> Path:
     (folder / "files").mkdir(parents=True)
     (folder / "suite.yaml").write_text("description: d\ncases: [c.jsonl]\nfiles: files\n")
     (folder / "c.jsonl").write_text("\n".join(lines))
