@@ -353,7 +353,7 @@ def _readable(path: Path) -> Iterator[IO[bytes]]:
         try:
             import zstandard
         except ImportError as error:
-            raise MissingExtra(f"{path.name!r} is packed with zstd: run 'pip install zstandard' to read it.") from error
+            raise MissingExtra(f"{path.name!r} is packed with zstd: pip install 'agentkit-ml[ml]'") from error
         with path.open("rb") as packed, zstandard.ZstdDecompressor().stream_reader(packed) as file:
             yield cast("IO[bytes]", io.BufferedReader(file))
         return
