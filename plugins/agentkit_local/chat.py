@@ -22,6 +22,7 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from agentkit.errors import ModelNotFound, ProviderError
 from agentkit_local import schema as schemas
 from agentkit_local.mentions import asked_for
+from agentkit_local.names import with_names
 from agentkit_local.rendering import render, request_of
 from agentkit_local.server import STREAMED, Engine, EngineKey, engine
 from agentkit_local.steps import Answer, Piece
@@ -181,7 +182,7 @@ class LocalChatModel(BaseChatModel):
             request["seed"] = seed
         constrained = bool(tools) and choice != "none"
         if constrained:
-            request["grammar"] = schemas.grammar(_step_schema(tools, choice, request_of(messages)))
+            request["grammar"] = schemas.grammar(_step_schema(tools, choice, messages))
         elif stops:
             request["stop"] = list(stops)
         answer = Answer(constrained, tuple(stops) if constrained else ())
@@ -221,13 +222,15 @@ class LocalChatModel(BaseChatModel):
 _CUT = "The call was cut before its end: more than max_tokens."
 
 
-def _step_schema(tools: Sequence[Mapping[str, Any]], choice: str, request: str) -> dict[str, Any]:
+def _step_schema(tools: Sequence[Mapping[str, Any]], choice: str, messages: Sequence[BaseMessage]) -> dict[str, Any]:
     shapes: dict[str, Mapping[str, Any]] = {}
+    request = request_of(messages)
     for function in (t["function"] for t in tools if choice in _CHOICES or t["function"]["name"] == choice):
         shape = schemas.plain(function.get("parameters") or {})
         # a forced choice is how structured output is asked for: there every field counts
         if choice == "auto":
             shape = asked_for(shape, f"{function['name']} {function.get('description', '')}", request)
+            shape = with_names(shape, messages, request)
         shapes[function["name"]] = shape
     return schemas.step_schema(shapes, may_respond=choice == "auto")
 

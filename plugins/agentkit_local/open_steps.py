@@ -10,10 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from agentkit_local.mentions import words
+from agentkit_local.names import FILE
 
 Call = tuple[str, Mapping[str, Any]]
 """A tool and the arguments that it was called with."""
-_NAME = re.compile(r"(?<![\w./:-])(?:[\w.-]*[\w-]/)*[\w.-]*[\w-]\.[a-z][a-z0-9]{1,7}\b(?!/)|\b[a-z]+:[\w.-]+(?:/\d+)?")
+_HANDLE = re.compile(r"\b[a-z]+:[\w.-]+(?:/\d+)?")
 _BREAK = re.compile(r"[,;!?]\s+|\.\s+|\n|(?:\b(?:and|then|finally|afterwards)\b[\s,]*)+", re.IGNORECASE)
 
 
@@ -34,7 +35,8 @@ def open_steps(request: str, tools: Sequence[Mapping[str, Any]], done: Sequence[
 def _names(request: str, done: Sequence[Call]) -> Iterator[int]:
     used = {_bare(v) for _, args in done for v in _texts(args)}
     used |= {name.rpartition("/")[2] for name in used}  # a file that is said without its folder
-    yield from (m.start() for m in _NAME.finditer(request) if _bare(m[0]) not in used)
+    for pattern in (FILE, _HANDLE):
+        yield from (m.start() for m in pattern.finditer(request) if _bare(m[0]) not in used)
 
 
 def _tools(request: str, tools: Sequence[Mapping[str, Any]], done: Sequence[Call]) -> Iterator[int]:

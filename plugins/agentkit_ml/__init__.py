@@ -19,8 +19,8 @@ def register_tools() -> list[ToolSpec]:
         ToolSpec(
             "train",
             "agentkit_ml.train:train",
-            "Train a model that predicts, forecasts or classifies one column of a data file from the others. Returns a "
-            "model handle and its score on held-back rows.",
+            "Train a model that predicts, forecasts or classifies one column of a data file from the others: who will, "
+            "how much, which kind. Returns a model handle and its score on held-back rows.",
             risk="costly",
         ),
         ToolSpec(

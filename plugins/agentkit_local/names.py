@@ -1,0 +1,65 @@
+"""Names are copied, not invented: what a file or a column may be called in a call stands in the conversation.
+
+The arguments are known by their names, which are the same in every tool: `dataset`, `target`, ... A name that the
+user misspelt stays possible; the tool's error then names the right one, and that stands in the conversation too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from langchain_core.messages import BaseMessage
+
+FILES = {"dataset", "reference", "current"}
+COLUMNS = {"target", "time_column", "group_column"}
+FILE = re.compile(r"(?<![\w./:*-])/?(?:[\w.*-]+/)*[\w.*-]*[\w*-]\.[a-z][a-z0-9]{1,7}\b(?!/)")
+"""A word with an ending, such as data/a.csv."""
+_FOLDER = re.compile(r"(?<![\w./:*-])/?(?:[\w.*-]+/)+[\w.*-]*")
+_QUOTED = re.compile(r"'([^'\n]{1,80})'|\"([^\"\n]{1,80})\"|`([^`\n]{1,80})`|^- ([^:\n]{1,80}):", re.MULTILINE)
+_WORD = re.compile(r"[^\W_][\w.-]*\w|\w")
+_NO_SPACES = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]")
+_LONGEST = 4
+_MOST = 400
+
+
+def with_names(shape: Mapping[str, Any], messages: Sequence[BaseMessage], said: str) -> dict[str, Any]:
+    """The schema with the names that its files and columns may have. `said`: the user's own words of late."""
+    properties: dict[str, Any] = dict(shape.get("properties", {}))
+    results = [m.text for m in messages if m.type == "tool"]
+    told = [m.text for m in messages if m.type == "human"]
+    for name, schema in properties.items():
+        known: list[str] = []
+        if name in FILES:
+            # what the request names goes before what the thread knows
+            known = _files([said, *results[-3:]]) if FILE.search(said) else _files([*told, *results])
+            folders = (m[0].rstrip(".") for m in _FOLDER.finditer(said))
+            known += [folder for folder in folders if folder not in known]
+        elif name in COLUMNS and not _NO_SPACES.search(said):
+            known = list(dict.fromkeys([*_quoted([said, *told, *results]), *_phrases(said)]))
+        if 0 < len(known) <= _MOST and schema.get("type") == "string" and "enum" not in schema:
+            properties[name] = {**schema, "enum": known}
+    return {**shape, "properties": properties}
+
+
+def _files(texts: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(m[0] for text in texts for m in FILE.finditer(text)))
+
+
+def _quoted(texts: Iterable[str]) -> list[str]:
+    return [next(filter(None, m.groups())) for text in texts for m in _QUOTED.finditer(text)]
+
+
+def _phrases(text: str) -> list[str]:
+    """Runs of up to four words, as they stand there: a column may be called `house price`."""
+    phrases: list[str] = []
+    for part in re.split(r"[,;:!?()\n]|\.\s", text):
+        places = [m.span() for m in _WORD.finditer(part)]
+        phrases += [
+            part[places[i][0] : places[j][1]]
+            for i in range(len(places))
+            for j in range(i, min(i + _LONGEST, len(places)))
+        ]
+    return phrases

@@ -1,0 +1,65 @@
+"""Names of files and columns are copied from the conversation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from agentkit_local.names import with_names
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
+
+SHAPE: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "dataset": {"type": "string"},
+        "target": {"type": "string"},
+        "model": {"type": "string"},
+        "output": {"type": "string"},
+    },
+}
+
+
+def allowed(said: str, *earlier: BaseMessage) -> dict[str, list[str]]:
+    messages = [*earlier, HumanMessage(said)]
+    properties = with_names(SHAPE, messages, said)["properties"]
+    return {name: shape["enum"] for name, shape in properties.items() if "enum" in shape}
+
+
+@pytest.mark.parametrize(
+    ("said", "files"),
+    [
+        ("Train on beans.csv for kind", ["beans.csv"]),
+        ("Compare a.csv and data/b.parquet.", ["a.csv", "data/b.parquet"]),
+        ("Describe /etc/passwd", ["/etc/passwd"]),
+        ("Describe ../up.csv", ["../up.csv"]),
+        ("All of parts/*.parquet", ["parts/*.parquet"]),
+        ("A train/test split of a.csv", ["a.csv", "train/test"]),
+    ],
+)
+def test_the_files_of_a_request_are_the_ones_to_choose_from(said: str, files: list[str]) -> None:
+    assert allowed(said)["dataset"] == files
+
+
+def test_a_follow_up_may_use_every_file_of_the_thread() -> None:
+    earlier = [HumanMessage("Train on a.csv"), AIMessage("x.csv"), ToolMessage("Wrote out.csv", tool_call_id="1")]
+    assert allowed("And now?", *earlier)["dataset"] == ["a.csv", "out.csv"]
+
+
+def test_a_name_that_an_error_tells_is_allowed() -> None:
+    error = ToolMessage("The nearest name is 'cities.csv'. Columns: 'pop'.", tool_call_id="1", status="error")
+    found = allowed("Train on citys.csv, target population", error)
+    assert found["dataset"] == ["citys.csv", "cities.csv"]
+    assert "pop" in found["target"]
+
+
+def test_a_column_is_a_word_or_some_words_of_the_request_or_of_a_result() -> None:
+    look = ToolMessage("a.csv: 3 rows\n- house price: number 1 to 2\n- town: category", tool_call_id="1")
+    found = allowed("Predict net house price, please", look)["target"]
+    assert {"net house price", "house price", "town", "price"} <= set(found)
+    assert "price, please" not in found
+
+
+def test_what_cannot_be_told_apart_is_left_free() -> None:
+    assert allowed("Hello") == {"target": ["Hello"]}
+    assert "target" not in allowed("用 a.csv 预测价格")
+    assert set(allowed("Train on a.csv")) == {"dataset", "target"}
