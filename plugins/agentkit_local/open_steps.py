@@ -18,25 +18,30 @@ _HANDLE = re.compile(r"\b[a-z]+:[\w.-]+(?:/\d+)?")
 _BREAK = re.compile(r"[,;!?]\s+|\.\s+|\n|(?:\b(?:and|then|finally|afterwards)\b[\s,]*)+", re.IGNORECASE)
 
 
-def open_steps(request: str, tools: Sequence[Mapping[str, Any]], done: Sequence[Call]) -> list[str]:
+def open_steps(
+    request: str, tools: Sequence[Mapping[str, Any]], done: Sequence[Call], files: Sequence[str] | None = None
+) -> list[str]:
     """The parts of `request` with a file, handle, tool or value that stands in none of the calls, in its order.
 
-    `tools` are functions in OpenAI's form, with plain schemas. Empty if nothing has been done yet.
+    `tools` are functions in OpenAI's form, with plain schemas. `files`, if they are known: a file that is not among
+    them was misspelt, and a call that used the right one has dealt with it. Empty if nothing has been done yet.
     """
     if not done:
         return []
-    found = {*_names(request, done), *_tools(request, tools, done), *_values(request, tools, done)}
+    found = {*_names(request, done, files), *_tools(request, tools, done), *_values(request, tools, done)}
     ends = [(m.start(), m.end()) for m in _BREAK.finditer(request)]
     starts = [0, *(end for _, end in ends)]
     parts = zip(starts, [*(start for start, _ in ends), len(request)], strict=True)
     return [request[start:end].strip() for start, end in parts if any(start <= place < end for place in found)]
 
 
-def _names(request: str, done: Sequence[Call]) -> Iterator[int]:
+def _names(request: str, done: Sequence[Call], files: Sequence[str] | None) -> Iterator[int]:
     used = {_bare(v) for _, args in done for v in _texts(args)}
     used |= {name.rpartition("/")[2] for name in used}  # a file that is said without its folder
-    for pattern in (FILE, _HANDLE):
-        yield from (m.start() for m in pattern.finditer(request) if _bare(m[0]) not in used)
+    for pattern, known in ((FILE, files), (_HANDLE, None)):
+        for match in pattern.finditer(request):
+            if _bare(match[0]) not in used and (known is None or match[0] in known):
+                yield match.start()
 
 
 def _tools(request: str, tools: Sequence[Mapping[str, Any]], done: Sequence[Call]) -> Iterator[int]:

@@ -62,7 +62,7 @@ def _own_words(message: BaseMessage) -> str:
 def _conversation(messages: Sequence[BaseMessage], tools: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, str]]:
     from langchain_core.messages import AIMessage, SystemMessage, ToolMessage
 
-    request, asked, done = "", dict[str, Call](), list[Call]()
+    request, files, asked, done = "", None, dict[str, Call](), list[Call]()
     for message in messages:
         if isinstance(message, AIMessage):
             asked = {str(c["id"]): (c["name"], c["args"]) for c in message.tool_calls}
@@ -71,10 +71,10 @@ def _conversation(messages: Sequence[BaseMessage], tools: Sequence[Mapping[str, 
             failed = message.status == "error"
             if message.tool_call_id in asked and not failed:
                 done.append(asked[message.tool_call_id])
-            left = open_steps(request, tools, done)
+            left = open_steps(request, tools, done, files)
             yield _result(message.name or "the tool", message.text, failed, request, left)
         elif not isinstance(message, SystemMessage):
-            request, done = _own_words(message), []
+            request, files, done = _own_words(message), message.additional_kwargs.get("agentkit_files"), []
             yield {"role": "user", "content": message.text}
 
 

@@ -153,3 +153,9 @@ def test_what_a_request_names_and_no_call_has_used_is_still_open(
     request_text: str, done: list[tuple[str, dict[str, str]]], left: list[str]
 ) -> None:
     assert open_steps(request_text, TOOLS, done) == left
+
+
+def test_a_misspelt_file_is_not_left_open() -> None:
+    done = [("train", {"dataset": "houses.csv"})]
+    assert open_steps("Train on huoses.csv", TOOLS, done, ["houses.csv", "may.csv"]) == []
+    assert open_steps("Train on huoses.csv, test on may.csv", TOOLS, done, ["may.csv"]) == ["test on may.csv"]
