@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agentkit import models
+from agentkit.context import cancellation
 from agentkit.datasets import Dataset, Workspace, open_dataset, resolve_name
 from agentkit.errors import AgentkitError, Cancelled, ToolFailed
 from agentkit.plugins import Plugins
@@ -163,7 +164,8 @@ def call_directly(
 
 @contextmanager
 def guarded(settings: Settings, what: str, cancelled: threading.Event) -> Iterator[None]:
-    """Ctrl-C sets `cancelled`, which reaches tools, and nothing unexpected leaves as a bare exception."""
+    """Ctrl-C sets `cancelled`, which reaches tools and models, and nothing unexpected leaves as a bare exception."""
+    before = cancellation.set(cancelled)
     try:
         with _interrupts_set(cancelled):
             yield
@@ -173,6 +175,8 @@ def guarded(settings: Settings, what: str, cancelled: threading.Event) -> Iterat
         if cancelled.is_set():
             raise Cancelled(f"{what} was stopped.") from error
         raise ToolFailed(log_failure(settings, what, error)) from error
+    finally:
+        cancellation.reset(before)
 
 
 @contextmanager

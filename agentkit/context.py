@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
     from agentkit.settings import Settings
     from agentkit.specs import Risk
     from agentkit.storage import Storage
+
+cancellation: ContextVar[threading.Event | None] = ContextVar("cancellation", default=None)
+"""Set when the run or the tool call that goes on here is asked to stop; None outside of both."""
 
 
 class ToolContext(Protocol):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
@@ -42,6 +42,19 @@ class LimitSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tool_calls: int = 24
 
 
+class ModelSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How long a remote model may take for one answer, in seconds.
+
+    `silence_seconds`: without a byte. `answer_seconds`: in all, retries included. `retries` of one call that fails
+    with an error that may pass, and `retry_seconds`: what it waits for them together.
+    """
+
+    silence_seconds: Annotated[float, msgspec.Meta(gt=0)] = 120
+    answer_seconds: Annotated[float, msgspec.Meta(gt=0)] = 300
+    retries: Annotated[int, msgspec.Meta(ge=0)] = 2
+    retry_seconds: Annotated[float, msgspec.Meta(ge=0)] = 20
+
+
 class PrivacySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`send_values = false` keeps cell values of data sets out of prompts."""
 
@@ -69,6 +82,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     workspace: WorkspaceSettings = WorkspaceSettings()
     approvals: dict[str, Verdict] = {}
     limits: LimitSettings = LimitSettings()
+    models: ModelSettings = ModelSettings()
     privacy: PrivacySettings = PrivacySettings()
     traces: TraceSettings = TraceSettings()
     sections: dict[str, dict[str, Any]] = {}
