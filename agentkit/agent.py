@@ -41,7 +41,7 @@ from agentkit.results import ToolResult
 from agentkit.runs import Answer, Reply, Run, records, this_turn, usage
 from agentkit.settings import Settings, load_settings
 from agentkit.specs import resolve
-from agentkit.threads import Threads
+from agentkit.threads import Request, Threads
 from agentkit.tracing import Tracing
 
 if TYPE_CHECKING:
@@ -136,10 +136,11 @@ class Agent:
         return self._events(run, self._first_input(run, message, thread), Shape.of(output))
 
     def resume(self, thread: str, answer: Answer | Mapping[str, Answer] | None = None, *, yes: bool = False) -> Reply:
-        """Go on with a run that was paused or killed.
+        """Go on with a run that was paused or killed; one that had come to its end gives its reply again.
 
         `answer`: the person's word on the calls that wait, one for all or by call id. Raises BadInput if a call
-        waits and there is neither an answer nor `yes`, ToolInputError if edited arguments do not fit the tool.
+        waits and there is neither an answer nor `yes`, or if nothing of the run was stored, ToolInputError if edited
+        arguments do not fit the tool.
         """
         run = self._new_run(thread, yes)
         return self._finish(run, self._resume_input(run, answer), Shape())
@@ -259,7 +260,7 @@ class Agent:
         services = self.services
         fallbacks = [models.create(name, self.settings, services.plugins) for name in self.settings.fallbacks]
         middleware: list[Any] = [
-            Budget(self.settings.limits),
+            Budget(self.settings),
             ProviderErrors(),
             *([ModelFallbackMiddleware(*fallbacks)] if fallbacks else []),
             Surroundings(),
@@ -291,8 +292,11 @@ class Agent:
             if not self.threads.exists(thread):
                 raise ThreadNotFound(f"there is no thread {thread!r}. `agentkit threads list` shows them.")
             self._close_cut_calls(run)
-        self.threads.touch(run.thread_id, message)
-        return {"messages": [user_message(message, self.services, run.trace_id)]}
+        return self._begun(run, Request(run.trace_id, message))
+
+    def _begun(self, run: Run, request: Request) -> Input:
+        self.threads.touch(run.thread_id, request.text, request)
+        return {"messages": [user_message(request.text, self.services, request.id)]}
 
     def _close_cut_calls(self, run: Run) -> None:
         """Answer tool calls that an interrupted turn left open: providers refuse a history with open calls."""
@@ -311,6 +315,13 @@ class Agent:
     def _resume_input(self, run: Run, answer: Answer | Mapping[str, Answer] | None) -> Input:
         if not self.threads.exists(run.thread_id):
             raise ThreadNotFound(f"there is no thread {run.thread_id!r}. `agentkit threads list` shows them.")
+        request = self.threads.request(run.thread_id)
+        state = self.graph.get_state(self._config(run))
+        messages = state.values.get("messages", [])
+        if request is not None and all(m.id != request.id for m in messages):
+            return self._begun(run, request)  # killed before the first checkpoint of the turn
+        if not messages and not state.next:
+            raise BadInput(f"nothing of thread {run.thread_id!r} was stored before it was stopped: ask again.")
         waiting = self._interrupts(run)
         if not waiting:
             return None

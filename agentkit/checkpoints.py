@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from langgraph.checkpoint.postgres import PostgresSaver
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
+from agentkit.postgres.connections import persistently
+
 if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
     from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata, CheckpointTuple
@@ -17,11 +19,29 @@ if TYPE_CHECKING:
 class Checkpointer(PostgresSaver):
     """The async methods run the sync ones in a thread: one graph and one pool serve both.
 
-    Only LangGraph's safe types are read back, so that a stored thread can never import somebody's code.
+    Only LangGraph's safe types are read back, so that a stored thread can never import somebody's code. What a run
+    reads and writes is tried again if the server goes away meanwhile: each of these may be done twice.
     """
 
     def __init__(self, pool: Any) -> None:
         super().__init__(pool, serde=JsonPlusSerializer(allowed_msgpack_modules=None))
+
+    def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        return persistently(lambda: super(Checkpointer, self).get_tuple(config))
+
+    def put(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> RunnableConfig:
+        return persistently(lambda: super(Checkpointer, self).put(config, checkpoint, metadata, new_versions))
+
+    def put_writes(
+        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
+    ) -> None:
+        persistently(lambda: super(Checkpointer, self).put_writes(config, writes, task_id, task_path))
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         return await asyncio.to_thread(self.get_tuple, config)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from agentkit.errors import ThreadNotFound
@@ -12,31 +13,47 @@ if TYPE_CHECKING:
 TITLE_LENGTH = 80
 
 
+@dataclass(frozen=True)
+class Request:
+    """A user's message that begins a turn: the id of the message, and its text."""
+
+    id: str
+    text: str
+
+
 class Threads:
     """Threads of one database. Messages live in LangGraph's checkpoints; titles and dates in our own table."""
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
 
-    def touch(self, thread_id: str, message: str = "") -> None:
-        """Note that a thread was used; its first message becomes the title."""
-        title = " ".join(message.split())[:TITLE_LENGTH].replace("\0", "")
-        with self._storage.pool().connection() as connection:
-            connection.execute(
-                "insert into threads (thread_id, title, created_at, updated_at) values (%s, %s, now(), now())"
-                " on conflict (thread_id) do update set updated_at = now()",
-                [thread_id, title],
-            )
+    def touch(self, thread_id: str, title: str = "", request: Request | None = None) -> None:
+        """Note that a thread was used. The first title stays; `request` is what the turn that begins now is to do."""
+        short = " ".join(title.split())[:TITLE_LENGTH]
+        values = [thread_id, short, request.id if request else None, request.text if request else None]
+        self._storage.pool().query(
+            "insert into threads (thread_id, title, request_id, request) values (%s, %s, %s, %s)"
+            " on conflict (thread_id) do update set updated_at = now(), request_id = excluded.request_id,"
+            " request = excluded.request",
+            [v and v.replace("\0", "") for v in values],
+        )
+
+    def request(self, thread_id: str) -> Request | None:
+        """What the thread's turn was begun for, until it has come to its end."""
+        rows = self._storage.pool().query(
+            "select request_id, request from threads where thread_id = %s and request_id is not null", [thread_id]
+        )
+        return Request(rows[0]["request_id"], rows[0]["request"]) if rows else None
 
     def exists(self, thread_id: str) -> bool:
         """Is there a thread of this id?"""
-        with self._storage.pool().connection() as connection:
-            return connection.execute("select from threads where thread_id = %s", [thread_id]).fetchone() is not None
+        return bool(self._storage.pool().query("select from threads where thread_id = %s", [thread_id]))
 
     def recent(self, last: int = 20) -> list[dict[str, Any]]:
         """The threads used last, newest first: thread_id, title, created_at, updated_at."""
-        with self._storage.pool().connection() as connection:
-            return connection.execute("select * from threads order by updated_at desc limit %s", [last]).fetchall()
+        return self._storage.pool().query(
+            "select thread_id, title, created_at, updated_at from threads order by updated_at desc limit %s", [last]
+        )
 
     def latest(self) -> str:
         """The id of the thread used last. Raises ThreadNotFound if there is none."""

@@ -14,17 +14,16 @@ from typing import Any
 
 from langchain.agents.middleware import AgentMiddleware, AgentState
 from langchain.agents.middleware.types import ToolCallRequest
-from langchain_core.messages import ToolMessage
+from langchain_core.messages import AIMessage, ToolMessage
 from langchain_core.tools import BaseTool, ToolException
 from langgraph.types import Command
 from pydantic import SkipValidation
 
 from agentkit.calls import CallContext, log_failure, run_tool
-from agentkit.errors import AgentkitError, Cancelled, ToolFailed
+from agentkit.errors import AgentkitError, Cancelled, StorageError, ToolFailed
 from agentkit.events import ToolFinished, ToolProgress, ToolStarted
 from agentkit.results import ToolResult
 from agentkit.runs import Run
-from agentkit.storage import Storage
 from agentkit.toolbox import Tool
 
 Handler = Callable[[ToolCallRequest], ToolMessage | Command[Any]]
@@ -70,8 +69,8 @@ def _perform(request: ToolCallRequest) -> ToolMessage:
         result = _once(run, tool, call_id, args, request)
         brief, status = result.message(), "success"
     except (AgentkitError, ToolException) as error:
-        if isinstance(error, Cancelled):
-            raise
+        if isinstance(error, Cancelled | StorageError):
+            raise  # without the database nothing is stored of this call: the run ends, and can be resumed
         brief, status = str(error), "error"
     seconds = time.perf_counter() - start
     run.emit(ToolFinished(call_id, name, args, status, brief, seconds, result))
@@ -85,21 +84,26 @@ def _once(run: Run, tool: Tool, call_id: str, args: dict[str, Any], request: Too
     """Run the tool, or take the stored result of the same call."""
     if tool.risk == "read":
         return _traced(run, tool, call_id, args, request)
-    storage = run.services.storage
-    stored = _stored_result(storage, run.thread_id, call_id, tool, args)
-    if stored is not None:
-        return stored
+    pool = run.services.storage.pool()
+    # ids of calls may repeat in a thread; the model's message that made the call is stored, and never repeats
+    key = [run.thread_id, _asked_in(request), call_id]
+    rows = pool.query(
+        "select result from tool_results where thread_id = %s and message_id in (%s, '') and call_id = %s"
+        " and name = %s and args = %s::jsonb",
+        [*key, tool.name, json.dumps(args)],
+    )
+    if rows:
+        return tool.result_type.model_validate(rows[0]["result"])
     start = time.perf_counter()
-    result = _traced(run, tool, call_id, args, request)
-    with storage.pool().connection() as connection:
-        connection.execute(
-            "insert into tool_results (thread_id, call_id, name, args, status, brief, result, seconds)"
-            " values (%s, %s, %s, %s, 'success', %s, %s, %s)"
-            " on conflict (thread_id, call_id) do update set name = excluded.name, args = excluded.args,"
+
+    def keep(result: ToolResult) -> None:
+        pool.query(
+            "insert into tool_results (thread_id, message_id, call_id, name, args, status, brief, result, seconds)"
+            " values (%s, %s, %s, %s, %s, 'success', %s, %s, %s)"
+            " on conflict (thread_id, message_id, call_id) do update set name = excluded.name, args = excluded.args,"
             " brief = excluded.brief, result = excluded.result, seconds = excluded.seconds",
             [
-                run.thread_id,
-                call_id,
+                *key,
                 tool.name,
                 json.dumps(args),
                 result.message(),
@@ -107,22 +111,26 @@ def _once(run: Run, tool: Tool, call_id: str, args: dict[str, Any], request: Too
                 time.perf_counter() - start,
             ],
         )
-    return result
+
+    return _traced(run, tool, call_id, args, request, keep)
 
 
-def _stored_result(
-    storage: Storage, thread_id: str, call_id: str, tool: Tool, args: dict[str, Any]
-) -> ToolResult | None:
-    """The result of this very call, if an earlier process finished it. Ids alone may repeat, so arguments count too."""
-    with storage.pool().connection() as connection:
-        row = connection.execute(
-            "select result from tool_results where thread_id = %s and call_id = %s and name = %s and args = %s::jsonb",
-            [thread_id, call_id, tool.name, json.dumps(args)],
-        ).fetchone()
-    return tool.result_type.model_validate(row["result"]) if row else None
+def _asked_in(request: ToolCallRequest) -> str:
+    """The id of the model's message that made the call."""
+    for message in reversed(request.state["messages"]):
+        if isinstance(message, AIMessage) and any(c["id"] == request.tool_call["id"] for c in message.tool_calls):
+            return str(message.id)
+    return ""
 
 
-def _traced(run: Run, tool: Tool, call_id: str, args: dict[str, Any], request: ToolCallRequest) -> ToolResult:
+def _traced(
+    run: Run,
+    tool: Tool,
+    call_id: str,
+    args: dict[str, Any],
+    request: ToolCallRequest,
+    keep: Callable[[ToolResult], None] = lambda _result: None,
+) -> ToolResult:
     """Run the tool as a LangChain tool, so that every tracer sees it."""
 
     def report(message: str, fraction: float | None) -> None:
@@ -136,6 +144,7 @@ def _traced(run: Run, tool: Tool, call_id: str, args: dict[str, Any], request: T
             raise
         except Exception as error:
             raise ToolFailed(log_failure(run.services.settings, f"tool {tool.name!r}", error)) from error
+        keep(result)  # at once: a kill between the tool's end and this would run it again
         return result.message(), result
 
     bound = graph_tool(tool)

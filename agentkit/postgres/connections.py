@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeAlias
+from typing import Any, LiteralString, TypeAlias, TypeVar
 from urllib.parse import quote, urlencode
 
 import psycopg
@@ -19,11 +20,16 @@ Parameters: TypeAlias = dict[str, str]
 
 Connection: TypeAlias = psycopg.Connection[DictRow]
 
+Done = TypeVar("Done")
+
 CONNECT_SECONDS = 10
 POOL_SIZE = 10
+PATIENCE = 15.0
+"""Seconds in which a server that went away may come back before work fails; the embedded one is started anew."""
 _OPTIONS: dict[str, Any] = {"autocommit": True, "row_factory": dict_row, "prepare_threshold": 0}
 # SQLSTATE classes of a server that is gone or has no room; a query that was cancelled is the caller's affair
 _TROUBLE, _CANCELLED = ("08", "53", "57"), "57014"
+_GONE = ("08", "57P")
 
 
 class Pool(ConnectionPool[Connection]):
@@ -37,6 +43,27 @@ class Pool(ConnectionPool[Connection]):
                 yield connection
         except psycopg.OperationalError as error:
             raise explained(error) from error
+
+    def query(self, statement: LiteralString, parameters: Sequence[Any] = ()) -> list[DictRow]:
+        """The rows of one statement that may be executed twice: if the server goes away, it is tried again."""
+        return persistently(lambda: self._query(statement, parameters))
+
+    def _query(self, statement: LiteralString, parameters: Sequence[Any]) -> list[DictRow]:
+        with self.connection() as connection:
+            cursor = connection.execute(statement, parameters)
+            return [] if cursor.description is None else cursor.fetchall()
+
+
+def persistently(work: Callable[[], Done]) -> Done:
+    """Do work that may be done twice, and do it again if the server goes away meanwhile."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return work()
+        except StorageError as error:
+            if not _is_gone(error.__cause__) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
 
 
 def new_pool(conninfo: Callable[[], str]) -> Pool:
@@ -90,6 +117,10 @@ def explained(error: psycopg.OperationalError) -> Exception:
     full = isinstance(error, psycopg.errors.DiskFull)
     remedy = "Free some space on its disk." if full else "Try again; if it goes on, see `agentkit doctor`."
     return StorageError(f"The database does not answer as it should: {first_line(error, {})}. {remedy}")
+
+
+def _is_gone(error: BaseException | None) -> bool:
+    return isinstance(error, psycopg.OperationalError) and (error.sqlstate or "08").startswith(_GONE)
 
 
 def first_line(error: Exception, parameters: Parameters) -> str:

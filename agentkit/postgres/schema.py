@@ -63,6 +63,12 @@ MIGRATIONS = (
     create index traces_thread_id on traces (thread_id);
     create index traces_roots on traces (started_at desc) where parent_id is null;
     """,
+    """
+    alter table threads add column request_id text, add column request text;
+    alter table tool_results add column message_id text not null default '';
+    alter table tool_results drop constraint tool_results_pkey;
+    alter table tool_results add primary key (thread_id, message_id, call_id);
+    """,
 )
 """Each entry takes the schema one version further. Entries are only ever added."""
 
