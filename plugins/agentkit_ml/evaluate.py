@@ -40,9 +40,11 @@ class EvaluateResult(ToolResult):
     def brief(self) -> str:
         others = [shown(m, v) for m, v in self.metrics.items() if m != self.metric][:5]
         where = f"{self.model} on {self.rows} rows of {self.dataset} (target {self.target!r})"
+        before = shown(self.metric, self.at_training)
+        worse = better(self.metric, self.at_training, self.score)
         lines = [
             f"{where}: {shown(self.metric, self.score)}, {', '.join(others)}.",
-            f"On its own held-back rows at training: {shown(self.metric, self.at_training)}.",
+            f"That is {'worse than' if worse else 'no worse than'} on its own held-back rows at training ({before}).",
         ]
         if self.baseline is not None:
             word = "better" if better(self.metric, self.score, self.baseline) else "NOT better"
