@@ -35,11 +35,42 @@ class WorkspaceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     allow: tuple[str, ...] = ()
 
 
-class LimitSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What one run may use: calls of the model, calls of tools."""
+Count = Annotated[int, msgspec.Meta(gt=0)]
+Amount = Annotated[float, msgspec.Meta(gt=0)]
 
-    model_calls: int = 16
-    tool_calls: int = 24
+
+class ThreadLimitSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What all runs of one thread may use together (None: no limit).
+
+    `tokens` are read and written ones together, `money` is in the currency of `[prices]`, `seconds` are those in which
+    the model or a tool worked.
+    """
+
+    model_calls: Count | None = None
+    tool_calls: Count | None = None
+    tokens: Count | None = None
+    money: Amount | None = None
+    seconds: Amount | None = None
+
+
+class LimitSettings(ThreadLimitSettings, frozen=True, forbid_unknown_fields=True):
+    """What one run may use; `thread`: all runs of a thread together.
+
+    `context`: tokens that the model takes, if it does not tell or less is wanted. Older turns are then left out.
+    """
+
+    model_calls: Count | None = 16
+    tool_calls: Count | None = 24
+    context: Count | None = None
+    thread: ThreadLimitSettings = ThreadLimitSettings()
+
+
+class PriceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Price of a million tokens: read, written, and read from the provider's cache (None: like `input`)."""
+
+    input: Annotated[float, msgspec.Meta(ge=0)]
+    output: Annotated[float, msgspec.Meta(ge=0)]
+    cache_read: Annotated[float, msgspec.Meta(ge=0)] | None = None
 
 
 class ModelSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -82,6 +113,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     workspace: WorkspaceSettings = WorkspaceSettings()
     approvals: dict[str, Verdict] = {}
     limits: LimitSettings = LimitSettings()
+    prices: dict[str, PriceSettings] = {}
     models: ModelSettings = ModelSettings()
     privacy: PrivacySettings = PrivacySettings()
     traces: TraceSettings = TraceSettings()

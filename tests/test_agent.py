@@ -226,15 +226,6 @@ def test_a_repeated_call_is_answered_without_running_again() -> None:
     assert "already made" in reply.tool_calls[1].result
 
 
-def test_a_model_that_never_stops_is_stopped_with_the_reason(workspace: Path) -> None:
-    (workspace / "agentkit.toml").write_text("[limits]\nmodel_calls = 3\n")
-    script = [call("weather", id=f"call-{i}", city=f"City {i}") for i in range(9)]
-    with make(*script) as agent:
-        reply = agent.ask("How warm is it?")
-    assert "limit of 3 model calls" in reply.text
-    assert len(reply.tool_calls) == 3
-
-
 def test_a_direct_call_gives_the_typed_result_and_its_notes() -> None:
     with make("unused") as agent:
         assert agent.call("weather", city="Oslo").degrees == 3.5  # type: ignore[attr-defined]
