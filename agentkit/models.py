@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from agentkit.errors import AgentkitError, ModelNotFound, ProviderError, suggest
 from agentkit.plugins import Plugins
 from agentkit.redaction import redact
-from agentkit.settings import Settings
+from agentkit.settings import ModelSettings, Settings
 from agentkit.specs import ModelSpec, resolve
 
 if TYPE_CHECKING:
@@ -57,31 +57,111 @@ def create(name: str, settings: Settings, plugins: Plugins) -> BaseChatModel:
     return model
 
 
-def explain(error: BaseException, name: str) -> ProviderError:
+_REASONS = {
+    400: "refused the request as malformed or too long",
+    401: "refused the key; check the environment variable that holds it",
+    403: "does not allow this key to use the model",
+    404: "does not know this model; check its name",
+    408: "took too long",
+    413: "refused the request as too large",
+    429: "is out of quota or limits the rate; wait, or name a fallback in `fallbacks`",
+    529: "is overloaded; try again, or name a fallback in `fallbacks`",
+}
+_PASSING = (408, 409, 429)
+"""HTTP statuses that may pass, beside 5xx."""
+# an answer that has begun cannot change its status any more: then the error's type is in the stream
+_TOLD_IN_STREAM = {
+    "authentication_error": 401,
+    "permission_error": 403,
+    "not_found_error": 404,
+    "invalid_request_error": 400,
+    "request_too_large": 413,
+    "rate_limit_error": 429,
+    "overloaded_error": 529,
+    "api_error": 500,
+    "server_error": 500,
+}
+
+
+def explain(error: BaseException, name: str, bounds: ModelSettings | None = None) -> ProviderError:
     """What went wrong at a provider, in a sentence that never repeats the provider's own text.
 
-    Both SDKs put the HTTP status into `status_code`; their messages may quote a part of the key.
+    Both SDKs put the HTTP status into `status_code`; their messages may quote a part of the key, so that they are
+    kept in the cause alone, with secrets masked. `bounds`: of a remote model, if it is certain that the call failed.
     """
-    status = getattr(error, "status_code", None)
-    name = redact(name)
-    kind = type(error).__name__
-    reasons = {
-        400: "refused the request as malformed or too long",
-        401: "refused the key; check the environment variable that holds it",
-        403: "does not allow this key to use the model",
-        404: "does not know this model; check its name",
-        408: "took too long",
-        413: "refused the request as too large",
-        429: "is out of quota or limits the rate; wait, or name a fallback in `fallbacks`",
-        529: "is overloaded; try again, or name a fallback in `fallbacks`",
-    }
-    if isinstance(status, int):
-        reason = reasons.get(
-            status, "failed; try again, or name a fallback in `fallbacks`" if status >= 500 else "refused the request"
-        )
-        return ProviderError(f"model {name!r}: the provider {reason} (HTTP {status}).")
+    explained = ProviderError(f"model {redact(name)!r}{_problem(error, bounds)}")
+    # not the error itself: a stack trace shows the texts of its causes
+    explained.__cause__ = RuntimeError(redact(f"{type(error).__name__}: {error}"))
+    return explained
+
+
+def _problem(error: BaseException, bounds: ModelSettings | None) -> str:
+    kind, status = type(error).__name__, _status(error)
+    again = "try again, or name a fallback in `fallbacks`"
+    if status is not None:
+        reason = _REASONS.get(status, f"failed; {again}" if status >= 500 else "refused the request")
+        if (asked := retry_after(error)) is not None and status == 429:
+            reason = f"limits the rate and asks to wait {asked:.0f} s; wait, or name a fallback in `fallbacks`"
+        return f": the provider {reason} (HTTP {status})."
     if "Timeout" in kind:
-        return ProviderError(f"model {name!r}: no answer in time; try again, or name a fallback in `fallbacks`.")
+        told = f" for {bounds.silence_seconds:g} s ([models] silence_seconds)" if bounds else " in time"
+        return f": no answer{told}; {again}."
     if "Connect" in kind or isinstance(error, ConnectionError):
-        return ProviderError(f"model {name!r}: the provider cannot be reached; check the network and the address.")
-    return ProviderError(f"model {name!r} failed ({kind}).")
+        if _in_causes(error, "RemoteProtocolError", "ReadError", "IncompleteRead"):
+            return f": the answer broke off before its end; {again}."
+        return ": the provider cannot be reached; check the network and the address."
+    if bounds and isinstance(error, (ValueError, TypeError, AttributeError, KeyError, IndexError)):
+        return f": the answer is not what a chat model sends ({kind}); check the address, or {again}."
+    return f" failed ({kind})."
+
+
+def is_passing(error: BaseException) -> bool:
+    """True if the same call may well succeed in a moment. A provider that was silent is not asked again."""
+    told = getattr(error, "response", None)
+    if getattr(told, "headers", {}).get("x-should-retry") == "false" or _code(error) == "insufficient_quota":
+        return False
+    status = _status(error)
+    if status is not None:
+        return status in _PASSING or status >= 500
+    kind = type(error).__name__
+    return "Timeout" not in kind and ("Connect" in kind or isinstance(error, ConnectionError))
+
+
+def retry_after(error: BaseException) -> float | None:
+    """The seconds that the provider asks to wait (Retry-After: seconds or a date), None if it does not say."""
+    import time
+    from email.utils import parsedate_to_datetime
+
+    headers = getattr(getattr(error, "response", None), "headers", {})
+    for header, divisor in (("retry-after-ms", 1000), ("retry-after", 1)):
+        try:
+            return max(0.0, float(headers[header]) / divisor)
+        except (KeyError, ValueError):
+            continue
+    try:
+        return max(0.0, parsedate_to_datetime(headers["retry-after"]).timestamp() - time.time())
+    except (KeyError, ValueError):
+        return None
+
+
+def _status(error: BaseException) -> int | None:
+    status = getattr(error, "status_code", None)
+    if isinstance(status, int) and status >= 400:
+        return status
+    return _TOLD_IN_STREAM.get(_code(error, "type") or "")
+
+
+def _code(error: BaseException, key: str = "code") -> str | None:
+    """What the provider's error object has under `code` or `type`."""
+    body = getattr(error, "body", None)
+    inner = body.get("error", body) if isinstance(body, dict) else None
+    value = inner.get(key) if isinstance(inner, dict) else None
+    return value if isinstance(value, str) else None
+
+
+def _in_causes(error: BaseException | None, *kinds: str) -> bool:
+    while error is not None:
+        if type(error).__name__ in kinds:
+            return True
+        error = error.__cause__ or error.__context__
+    return False

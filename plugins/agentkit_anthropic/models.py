@@ -9,15 +9,13 @@ from agentkit.errors import ProviderError
 from agentkit.settings import Settings
 
 if TYPE_CHECKING:
-    from langchain_anthropic import ChatAnthropic
+    from agentkit_anthropic.chat import AnthropicChat
 
 DEFAULT = "claude-sonnet-5"
-TIMEOUT = 120.0
-"""Seconds to wait for the next bytes of an answer."""
 MAX_TOKENS = 4096
 
 
-def chat_model(name: str, settings: Settings) -> ChatAnthropic:  # noqa: ARG001
+def chat_model(name: str, settings: Settings) -> AnthropicChat:
     """Anthropic's model `name` ('' is DEFAULT). Raises ProviderError if ANTHROPIC_API_KEY is not set.
 
     ANTHROPIC_BASE_URL means what it means for the SDK.
@@ -26,8 +24,14 @@ def chat_model(name: str, settings: Settings) -> ChatAnthropic:  # noqa: ARG001
         raise ProviderError(
             f"model 'anthropic:{name or DEFAULT}' needs a key: set ANTHROPIC_API_KEY, or use --model local."
         )
-    from langchain_anthropic import ChatAnthropic
+    from agentkit_anthropic.chat import AnthropicChat
 
-    return ChatAnthropic(
-        model_name=name or DEFAULT, timeout=TIMEOUT, max_retries=2, max_tokens_to_sample=MAX_TOKENS, stop=None
+    return AnthropicChat(
+        called=f"anthropic:{name or DEFAULT}",
+        bounds=settings.models,
+        model_name=name or DEFAULT,
+        timeout=settings.models.silence_seconds,
+        max_retries=0,  # `Bounded` retries
+        max_tokens_to_sample=MAX_TOKENS,
+        stop=None,
     )
