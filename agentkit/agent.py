@@ -20,7 +20,6 @@ from queue import Queue
 from typing import TYPE_CHECKING, Any
 
 from langchain.agents import create_agent
-from langchain.agents.middleware import ModelFallbackMiddleware
 from langchain_core.messages import AIMessage, AIMessageChunk, ToolMessage
 from langgraph.types import Command
 from pydantic import TypeAdapter, ValidationError
@@ -31,12 +30,13 @@ from agentkit.errors import BadInput, PromptError, ThreadNotFound, ToolInputErro
 from agentkit.events import ApprovalNeeded, Event, Finished, Notice, TextDelta
 from agentkit.middleware.approval import Approval
 from agentkit.middleware.budget import Budget
-from agentkit.middleware.provider_errors import ProviderErrors
+from agentkit.middleware.provider_errors import ANSWERED_BY, ProviderErrors
 from agentkit.middleware.repetition import Repetition
 from agentkit.middleware.surroundings import Surroundings, user_message
 from agentkit.middleware.tool_calls import ToolCalls, graph_tool
 from agentkit.plugins import Plugins
 from agentkit.prompts import Prompt
+from agentkit.redaction import redact
 from agentkit.results import ToolResult
 from agentkit.runs import Answer, Reply, Run, records, this_turn, usage
 from agentkit.settings import Settings, load_settings
@@ -258,11 +258,11 @@ class Agent:
 
     def _build(self, shape: Shape) -> CompiledStateGraph[Any, Run, Any, Any]:
         services = self.services
-        fallbacks = [models.create(name, self.settings, services.plugins) for name in self.settings.fallbacks]
+        for name in self.settings.fallbacks:
+            models.spec_of(name, services.plugins)  # a misspelt name should not wait for the day it is needed
         middleware: list[Any] = [
             Budget(self.settings),
-            ProviderErrors(),
-            *([ModelFallbackMiddleware(*fallbacks)] if fallbacks else []),
+            ProviderErrors(shape.model or services.model_name, self.settings.fallbacks),
             Surroundings(),
             *(resolve(g.spec.target)(self.settings) for g in services.plugins.middleware.values()),
             Repetition(),
@@ -406,7 +406,7 @@ class Agent:
         """Say once an agent what leaves the machine."""
         if self.services.remote and "remote" not in self._told:
             self._told.add("remote")
-            run.emit(Notice(REMOTE_NOTICE.format(model=self.services.model_name)))
+            run.emit(Notice(REMOTE_NOTICE.format(model=redact(self.services.model_name))))
 
     def _interrupts(self, run: Run) -> dict[str, ApprovalNeeded]:
         """The calls that wait for approval, by LangGraph's interrupt id."""
@@ -419,13 +419,14 @@ class Agent:
         pending = [ApprovalNeeded(**i.value) for task in state.tasks for i in task.interrupts]
         last = turn[-1] if turn else None
         text = last.text if isinstance(last, AIMessage) and not pending else ""
+        answered_by = last.response_metadata.get(ANSWERED_BY) if last else None
         self.threads.touch(run.thread_id)
         raw = state.values.get("structured_response") if shape.schema else None
         return Reply(
             text=text,
             thread_id=run.thread_id,
             trace_id=run.trace_id,
-            model=shape.model or self.services.model_name,
+            model=answered_by or redact(shape.model or self.services.model_name),
             tool_calls=records(turn, self.services.toolbox),
             usage=usage(turn),
             pending=pending,
