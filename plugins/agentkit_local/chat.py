@@ -18,8 +18,10 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
+from pydantic import Field
 
 from agentkit.errors import ModelNotFound, ProviderError
+from agentkit.settings import load_settings
 from agentkit_local import schema as schemas
 from agentkit_local.mentions import asked_for
 from agentkit_local.names import with_names
@@ -40,33 +42,41 @@ def chat_model(name: str, settings: Settings) -> LocalChatModel:
 
     Raises ModelNotFound if there is no such entry or its file is not on this machine.
     """
-    from agentkit_local.download import find
-    from agentkit_local.manifest import LocalSettings, find_entry
+    from agentkit_local.manifest import LocalSettings
 
     local = settings.section("local", LocalSettings)
+    name, file, identity = _located(name, settings)
+    return LocalChatModel(
+        model=name, file=file, identity=identity, context=local.context, threads=local.threads, settings=settings
+    )
+
+
+def _located(name: str, settings: Settings) -> tuple[str, Path, str]:
+    """The full name, file and identity of a manifest entry or a `PATH.gguf`. Raises ModelNotFound."""
+    from agentkit_local.download import find
+    from agentkit_local.manifest import find_entry
+
     if name.endswith(".gguf"):
         file = (settings.folder / Path(name).expanduser()).resolve()
         if not file.is_file():
             raise ModelNotFound(f"The model file {str(file)!r} does not exist.")
         stat = file.stat()
-        identity = f"{file} {stat.st_size} {stat.st_mtime_ns}"
-        name = file.stem
-    else:
-        entry = find_entry(settings, name)
-        found = find(entry)
-        if found is None:
-            raise ModelNotFound(
-                f"The embedded model {entry.name!r} is not on this machine yet: agentkit models pull {entry.name}"
-            )
-        file, identity, name = found, entry.sha256, entry.name
-    return LocalChatModel(model=name, file=file, identity=identity, context=local.context, threads=local.threads)
+        return file.stem, file, f"{file} {stat.st_size} {stat.st_mtime_ns}"
+    entry = find_entry(settings, name)
+    found = find(entry)
+    if found is None:
+        raise ModelNotFound(
+            f"The embedded model {entry.name!r} is not on this machine yet: agentkit models pull {entry.name}"
+        )
+    return entry.name, found, entry.sha256
 
 
 class LocalChatModel(BaseChatModel):
     """A model file run by llama.cpp in this process; instances of the same file and settings share one engine.
 
     `context` is the longest prompt and answer in tokens, `max_tokens` the longest answer. With tools bound, one
-    call gives one tool call or an answer. `identity` names the contents of `file`.
+    call gives one tool call or an answer. `identity` names the contents of `file`. A call with `model=NAME` is answered
+    by that manifest entry or file of `settings` (default: those of the current folder) instead.
     """
 
     model: str
@@ -78,6 +88,7 @@ class LocalChatModel(BaseChatModel):
     max_tokens: int = 1024
     seed: int | None = None
     stop: list[str] | None = None
+    settings: Any = Field(default=None, exclude=True, repr=False)
 
     @property
     def _llm_type(self) -> str:
@@ -89,12 +100,19 @@ class LocalChatModel(BaseChatModel):
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         known = super()._get_ls_params(stop=stop, **kwargs)
-        return LangSmithParams(**(known | {"ls_provider": "local", "ls_model_name": self.model}))
+        own = LangSmithParams(ls_provider="local", ls_model_name=str(kwargs.get("model", self.model)))
+        return LangSmithParams(**(known | own))
 
     @property
     def engine(self) -> Engine:
         """The shared engine, loaded on first use (1-6 s). Raises MissingExtra, ProviderError."""
         return engine(EngineKey(self.file, self.identity, self.context, self.threads))
+
+    def _engine_of(self, name: str) -> Engine:
+        if name == self.model:
+            return self.engine
+        _, file, identity = _located(name, self.settings or load_settings())
+        return engine(EngineKey(file, identity, self.context, self.threads))
 
     def bind_tools(
         self,
@@ -124,7 +142,7 @@ class LocalChatModel(BaseChatModel):
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
         for piece in self._pieces(messages, stop, kwargs):
-            chunk = self._chunk(piece)
+            chunk = self._chunk(piece, kwargs)
             if run_manager:
                 run_manager.on_llm_new_token(chunk.text, chunk=chunk)
             yield chunk
@@ -137,7 +155,7 @@ class LocalChatModel(BaseChatModel):
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
         async for piece in in_thread(lambda end: self._pieces(messages, stop, kwargs, end)):
-            chunk = self._chunk(piece)
+            chunk = self._chunk(piece, kwargs)
             if run_manager:
                 await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
             yield chunk
@@ -149,7 +167,7 @@ class LocalChatModel(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        return self._result(list(self._pieces(messages, stop, kwargs)))
+        return self._result(list(self._pieces(messages, stop, kwargs)), kwargs)
 
     async def _agenerate(
         self,
@@ -158,7 +176,8 @@ class LocalChatModel(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        return self._result([piece async for piece in in_thread(lambda end: self._pieces(messages, stop, kwargs, end))])
+        pieces = [piece async for piece in in_thread(lambda end: self._pieces(messages, stop, kwargs, end))]
+        return self._result(pieces, kwargs)
 
     def _pieces(
         self,
@@ -186,9 +205,9 @@ class LocalChatModel(BaseChatModel):
         elif stops:
             request["stop"] = list(stops)
         answer = Answer(constrained, tuple(stops) if constrained else ())
-        yield from answer.read(self.engine.stream(request, fixed, end))
+        yield from answer.read(self._engine_of(options.get("model", self.model)).stream(request, fixed, end))
 
-    def _chunk(self, piece: Piece) -> ChatGenerationChunk:
+    def _chunk(self, piece: Piece, options: Mapping[str, Any]) -> ChatGenerationChunk:
         message = AIMessageChunk(content=piece.text)
         if piece.tool:
             # a call that was cut must not be repaired by a lenient parser: a JSON string is never arguments
@@ -198,13 +217,13 @@ class LocalChatModel(BaseChatModel):
             )
         if piece.last:
             message.usage_metadata = _usage(piece.usage)
-            message.response_metadata = self._metadata(piece)
+            message.response_metadata = self._metadata(piece, options)
             message.chunk_position = "last"
-        return ChatGenerationChunk(message=message, generation_info=self._metadata(piece) if piece.last else None)
+        return ChatGenerationChunk(message=message, generation_info=dict(message.response_metadata) or None)
 
-    def _result(self, pieces: list[Piece]) -> ChatResult:
+    def _result(self, pieces: list[Piece], options: Mapping[str, Any]) -> ChatResult:
         last = pieces[-1]
-        message = AIMessage(content="".join(p.text for p in pieces), response_metadata=self._metadata(last))
+        message = AIMessage(content="".join(p.text for p in pieces), response_metadata=self._metadata(last, options))
         message.usage_metadata = _usage(last.usage)
         for piece in pieces:
             if piece.tool and piece.arguments is not None:
@@ -213,10 +232,11 @@ class LocalChatModel(BaseChatModel):
                 message.invalid_tool_calls.append(
                     invalid_tool_call(name=piece.tool, args=piece.arguments_text, id=_call_id(), error=_CUT)
                 )
-        return ChatResult(generations=[ChatGeneration(message=message, generation_info=self._metadata(last))])
+        return ChatResult(generations=[ChatGeneration(message=message, generation_info=self._metadata(last, options))])
 
-    def _metadata(self, last: Piece) -> dict[str, Any]:
-        return {"model_name": self.model, "model_provider": "agentkit-local", "finish_reason": last.finish}
+    def _metadata(self, last: Piece, options: Mapping[str, Any]) -> dict[str, Any]:
+        name = options.get("model", self.model)
+        return {"model_name": name, "model_provider": "agentkit-local", "finish_reason": last.finish}
 
 
 _CUT = "The call was cut before its end: more than max_tokens."
