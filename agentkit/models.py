@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
 EMBEDDED = "local"
+NOT_A_MODEL = "what was sent is not the answer of a chat model"
 
 
 def choose(settings: Settings, plugins: Plugins, asked: str | None = None) -> str:
@@ -106,12 +107,12 @@ def _problem(error: BaseException, bounds: ModelSettings | None) -> str:
     if "Timeout" in kind:
         told = f" for {bounds.silence_seconds:g} s ([models] silence_seconds)" if bounds else " in time"
         return f": no answer{told}; {again}."
+    if _in_causes(error, "RemoteProtocolError", "ReadError"):
+        return f": the answer broke off before its end; {again}."
     if "Connect" in kind or isinstance(error, ConnectionError):
-        if _in_causes(error, "RemoteProtocolError", "ReadError", "IncompleteRead"):
-            return f": the answer broke off before its end; {again}."
         return ": the provider cannot be reached; check the network and the address."
     if bounds and isinstance(error, (ValueError, TypeError, AttributeError, KeyError, IndexError)):
-        return f": the answer is not what a chat model sends ({kind}); check the address, or {again}."
+        return f": {NOT_A_MODEL}; check the address, or {again}."
     return f" failed ({kind})."
 
 

@@ -21,7 +21,7 @@ from langchain_core.outputs import ChatGenerationChunk, ChatResult
 
 from agentkit.context import cancellation
 from agentkit.errors import AgentkitError, Cancelled, ProviderError
-from agentkit.models import explain, is_passing, retry_after
+from agentkit.models import NOT_A_MODEL, explain, is_passing, retry_after
 from agentkit.redaction import redact
 from agentkit.settings import ModelSettings
 
@@ -67,12 +67,11 @@ class Bounded(BaseChatModel):
         stream = super()._stream
 
         def chunks() -> Iterator[ChatGenerationChunk]:
-            ended = False
+            ended: bool | None = None
             for chunk in stream(messages, stop=stop, **kwargs):
                 ended = ended or _says_why_it_ends(chunk)
                 yield chunk
-            if not ended:
-                raise self._cut_off()
+            self._check_end(ended)
 
         for chunk in self._tries(chunks):
             if run_manager:
@@ -91,7 +90,8 @@ class Bounded(BaseChatModel):
         async def whole() -> AsyncIterator[ChatResult]:
             yield self._checked(await generate(messages, stop=stop, run_manager=run_manager, **kwargs))
 
-        return [result async for result in self._atries(whole)][0]
+        results = [result async for result in self._atries(whole)]
+        return results[0]
 
     async def _astream(
         self,
@@ -103,12 +103,11 @@ class Bounded(BaseChatModel):
         stream = super()._astream
 
         async def chunks() -> AsyncIterator[ChatGenerationChunk]:
-            ended = False
+            ended: bool | None = None
             async for chunk in stream(messages, stop=stop, **kwargs):
                 ended = ended or _says_why_it_ends(chunk)
                 yield chunk
-            if not ended:
-                raise self._cut_off()
+            self._check_end(ended)
 
         async for chunk in self._atries(chunks):
             if run_manager:
@@ -156,15 +155,16 @@ class Bounded(BaseChatModel):
         return wait
 
     def _checked(self, result: ChatResult) -> ChatResult:
-        if not result.generations:
-            raise ProviderError(f"model {redact(self.called)!r}: the provider sent no answer; try again.")
+        self._check_end(True if result.generations else None)
         return result
 
-    def _cut_off(self) -> ProviderError:
-        return ProviderError(
-            f"model {redact(self.called)!r}: the answer broke off before its end; try again, or name a fallback in"
-            " `fallbacks`."
-        )
+    def _check_end(self, ended: bool | None) -> None:
+        """`ended`: did the answer say why it ends? None: there was none. Raises ProviderError."""
+        if not ended:
+            problem = NOT_A_MODEL if ended is None else "the answer broke off before its end"
+            raise ProviderError(
+                f"model {redact(self.called)!r}: {problem}; try again, or name a fallback in `fallbacks`."
+            )
 
 
 def _says_why_it_ends(chunk: ChatGenerationChunk) -> bool:
