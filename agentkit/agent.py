@@ -28,6 +28,7 @@ from agentkit import models
 from agentkit.calls import Progress, Services, call_directly, guarded
 from agentkit.errors import BadInput, PromptError, ThreadNotFound, ToolInputError
 from agentkit.events import ApprovalNeeded, Event, Finished, Notice, TextDelta
+from agentkit.graph import AgentGraph
 from agentkit.middleware.approval import Approval
 from agentkit.middleware.budget import Budget
 from agentkit.middleware.provider_errors import ANSWERED_BY, ProviderErrors
@@ -47,7 +48,6 @@ from agentkit.tracing import Tracing
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
     from langchain_core.runnables import RunnableConfig
-    from langgraph.graph.state import CompiledStateGraph
 
 __all__ = ["Agent", "Answer", "Reply"]
 
@@ -104,7 +104,7 @@ class Agent:
     ) -> None:
         self.settings = settings or load_settings()
         self.services = Services(self.settings, model=model, plugins=plugins, prompts=prompts)
-        self._graphs: dict[Shape, CompiledStateGraph[Any, Run, Any, Any]] = {}
+        self._graphs: dict[Shape, AgentGraph] = {}
         self._lock = threading.RLock()
         self._tracing: Tracing | None = None
         self._told: set[str] = set()
@@ -213,8 +213,8 @@ class Agent:
     # -- what it is made of
 
     @property
-    def graph(self) -> CompiledStateGraph[Any, Run, Any, Any]:
-        """The compiled LangGraph graph."""
+    def graph(self) -> AgentGraph:
+        """The compiled LangGraph graph, to be used as any other: with `thread_id` in the config's `configurable`."""
         return self._graph(Shape())
 
     @property
@@ -250,13 +250,13 @@ class Agent:
 
     # -- below: how a run goes
 
-    def _graph(self, shape: Shape) -> CompiledStateGraph[Any, Run, Any, Any]:
+    def _graph(self, shape: Shape) -> AgentGraph:
         with self._lock:
             if shape not in self._graphs:
                 self._graphs[shape] = self._build(shape)
             return self._graphs[shape]
 
-    def _build(self, shape: Shape) -> CompiledStateGraph[Any, Run, Any, Any]:
+    def _build(self, shape: Shape) -> AgentGraph:
         services = self.services
         for name in self.settings.fallbacks:
             models.spec_of(name, services.plugins)  # a misspelt name should not wait for the day it is needed
@@ -271,7 +271,7 @@ class Agent:
         ]
         tools = services.toolbox if shape.tools is None else [services.toolbox.get(name) for name in shape.tools]
         model = models.create(shape.model, self.settings, services.plugins) if shape.model else services.model
-        return create_agent(
+        graph = create_agent(
             model,
             [graph_tool(tool) for tool in tools],
             system_prompt=shape.system or services.prompts.get(SYSTEM_PROMPT).text("system"),
@@ -281,6 +281,7 @@ class Agent:
             checkpointer=services.storage.checkpointer(),
             name="agentkit",
         )
+        return AgentGraph.of(graph, services)
 
     def _new_run(self, thread: str | None, yes: bool) -> Run:
         return Run(self.services, thread or uuid.uuid4().hex[:12], str(uuid.uuid4()), yes=yes)
