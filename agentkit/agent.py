@@ -326,12 +326,15 @@ class Agent:
         waiting = self._interrupts(run)
         if not waiting:
             return None
-        answers: dict[str, Any] = {}
+        given: dict[str, Any] = {}
         for interrupt_id, needed in waiting.items():
-            given = answer.get(needed.call_id) if isinstance(answer, Mapping) else answer
-            given = given or (Answer("approve") if run.yes else None)
-            if given is not None:
-                answers[interrupt_id] = self._checked(given, needed)
+            word = answer.get(needed.call_id) if isinstance(answer, Mapping) else answer
+            if word is not None:
+                given[interrupt_id] = self._checked(word, needed)
+        # LangGraph forgets an answer if the run is killed before the answered call has ended
+        answers = {i: a for i, a in self.threads.answer(run.thread_id, given).items() if i in waiting}
+        if run.yes:
+            answers = {i: self._checked(Answer("approve"), needed) for i, needed in waiting.items()} | answers
         if not answers:
             names = ", ".join(f"{n.name} ({n.call_id})" for n in waiting.values())
             raise BadInput(f"thread {run.thread_id!r} waits for a word on {names}: give an answer, or yes=True.")

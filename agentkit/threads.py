@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +36,7 @@ class Threads:
         self._storage.pool().query(
             "insert into threads (thread_id, title, request_id, request) values (%s, %s, %s, %s)"
             " on conflict (thread_id) do update set updated_at = now(), request_id = excluded.request_id,"
-            " request = excluded.request",
+            " request = excluded.request, answers = '{}'",
             [v and v.replace("\0", "") for v in values],
         )
 
@@ -44,6 +46,14 @@ class Threads:
             "select request_id, request from threads where thread_id = %s and request_id is not null", [thread_id]
         )
         return Request(rows[0]["request_id"], rows[0]["request"]) if rows else None
+
+    def answer(self, thread_id: str, answers: Mapping[str, Any]) -> dict[str, Any]:
+        """Keep a person's answers by what they answer, and return all of this turn: a killed run has them again."""
+        rows = self._storage.pool().query(
+            "update threads set answers = answers || %s::jsonb where thread_id = %s returning answers",
+            [json.dumps(answers).replace("\\u0000", ""), thread_id],
+        )
+        return dict(rows[0]["answers"]) if rows else {}
 
     def exists(self, thread_id: str) -> bool:
         """Is there a thread of this id?"""

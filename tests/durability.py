@@ -6,8 +6,10 @@ A plugin by itself (`plugins.paths`), so that the processes that are killed come
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,7 @@ from langchain_core.runnables import Runnable
 
 from agentkit import Agent, RunContext, ToolContext, ToolResult, ToolSpec, hookimpl
 from agentkit.events import Event, ToolFinished
-from agentkit.runs import this_turn
+from agentkit.runs import Answer, this_turn
 from agentkit.settings import Settings, load_settings
 from agentkit.specs import ModelSpec
 from agentkit.testing import call
@@ -28,6 +30,10 @@ STEPS = ("look", "scribble", "labour")
 ANSWER = "Looked, scribbled and laboured on {}."
 SECONDS = 0.02
 """How long each tool works."""
+
+
+DIES_AFTER = "DIES_AFTER"
+"""The environment variable with the tool after which a process kills itself."""
 
 
 class Done(ToolResult):
@@ -121,11 +127,33 @@ def register_tools() -> list[ToolSpec]:
 def on_event(run: RunContext, event: Event) -> None:
     if isinstance(event, ToolFinished):
         log(run.settings.folder, "told", event.name, event.args["item"])
+        if os.environ.get(DIES_AFTER) == event.name:
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 def agent(folder: Path, home: Path) -> Agent:
     """An agent with these tools and this model alone."""
     return Agent("stepwise:", plugins=[sys.modules[__name__]], settings=load_settings(folder, home=str(home)))
+
+
+def crowd(folder: Path, home: Path, name: str, threads: int, out: Connection) -> None:
+    """Ask in so many threads at once, each of them twice in one conversation. Sends the answers."""
+    with agent(folder, home) as working, ThreadPoolExecutor(threads) as pool:
+
+        def talk(number: int) -> list[str]:
+            first = working.ask(f"Work on {name}-{number}-a", yes=True)
+            return [first.text, working.ask(f"Work on {name}-{number}-b", thread=first.thread_id, yes=True).text]
+
+        out.send(list(pool.map(talk, range(threads))))
+
+
+def edited(folder: Path, home: Path, item: str, out: Connection) -> None:
+    """Ask, edit the call that waits, and die as soon as it is done."""
+    with agent(folder, home) as working:
+        reply = working.ask(f"Work on {item}")
+        out.send(reply.thread_id)
+        os.environ[DIES_AFTER] = "scribble"
+        working.resume(reply.thread_id, Answer("edit", {"item": f"{item}-edited"}))
 
 
 def turn(folder: Path, home: Path, item: str, thread: str | None, out: Connection) -> None:

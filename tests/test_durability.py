@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import random
+import signal
 import time
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import NamedTuple
 
 import pytest
 
+from agentkit.errors import BadInput
 from agentkit.settings import load_settings
 from agentkit.storage import Storage
 from agentkit.threads import Threads
@@ -90,3 +92,58 @@ def _where(thread: str | None, moments: list[tuple[str, str]]) -> str:
     if not moments:
         return "before" if thread else "no thread"
     return {"begin": "tool", "end": "between"}.get(last[0], "after" if last[1] == STEPS[-1] else "between")
+
+
+def test_an_edited_call_is_neither_asked_nor_run_again_after_a_kill(workspace: Path, home: Path) -> None:
+    item = workspace.name
+    ours, theirs = processes.Pipe(duplex=False)
+    process = processes.Process(target=durability.edited, args=(workspace, home, item, theirs))
+    process.start()
+    thread = ours.recv()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    with durability.agent(workspace, home) as agent:
+        reply = agent.resume(thread)
+    assert reply.text == ANSWER.format(item)
+    assert [c.args["item"] for c in reply.tool_calls] == [item, f"{item}-edited", item]
+    assert [moment for moment, _ in logged(workspace, f"{item}-edited")] == ["begin", "end", "told", "told"]
+
+
+def test_the_same_call_of_a_later_turn_is_made_again(workspace: Path, home: Path) -> None:
+    with durability.agent(workspace, home) as agent:
+        first = agent.ask("Work on it", yes=True)
+        agent.ask("Work on it", thread=first.thread_id, yes=True)
+    assert [moment for moment, name in logged(workspace, "it") if name == "scribble"] == ["begin", "end", "told"] * 2
+
+
+def test_a_thread_of_which_nothing_was_stored_says_so(workspace: Path, home: Path) -> None:
+    with durability.agent(workspace, home) as agent:
+        agent.threads.touch("empty", "a title and nothing else")
+        with pytest.raises(BadInput, match=r"nothing of thread 'empty' was stored before it was stopped: ask again"):
+            agent.resume("empty")
+        assert agent.ask("Work on it", thread="empty", yes=True).text == ANSWER.format("it")
+
+
+def test_resuming_what_has_ended_gives_its_reply_and_runs_nothing(workspace: Path, home: Path) -> None:
+    with durability.agent(workspace, home) as agent:
+        first = agent.ask("Work on it", yes=True)
+        before = logged(workspace, "it")
+        assert agent.resume(first.thread_id).text == first.text
+    assert logged(workspace, "it") == before
+
+
+def test_two_processes_of_ten_threads_share_a_folder(workspace: Path, home: Path) -> None:
+    pipes = []
+    for name in ("one", "two"):
+        ours, theirs = processes.Pipe(duplex=False)
+        processes.Process(target=durability.crowd, args=(workspace, home, name, 10, theirs)).start()
+        theirs.close()
+        pipes.append((name, ours))
+    for name, pipe in pipes:
+        wanted = [[ANSWER.format(f"{name}-{n}-{turn}") for turn in "ab"] for n in range(10)]
+        assert pipe.recv() == wanted
+        for number in range(10):
+            done = [moment for moment, _ in logged(workspace, f"{name}-{number}-b")]
+            assert done == ["begin", "end", "told"] * len(STEPS)
+    for process in multiprocessing.active_children():
+        process.join()

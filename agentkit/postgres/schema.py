@@ -69,6 +69,9 @@ MIGRATIONS = (
     alter table tool_results drop constraint tool_results_pkey;
     alter table tool_results add primary key (thread_id, message_id, call_id);
     """,
+    """
+    alter table threads add column answers jsonb not null default '{}';
+    """,
 )
 """Each entry takes the schema one version further. Entries are only ever added."""
 
