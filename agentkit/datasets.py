@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agentkit.errors import DatasetError, WorkspaceError, suggest
+from agentkit.names import meant
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -174,8 +175,8 @@ def open_dataset(name: str, workspace: Workspace) -> Dataset:
 def resolve_name(name: str, workspace: Workspace, by_model: bool) -> tuple[str, str]:
     """The name to open, and a note if it was repaired ('' if not).
 
-    A model that asks for a file that does not exist, with a folder that it made up, gets the only file of the
-    workspace with the same base name. Anything else stays as it is.
+    A model that asks for a file that does not exist, with a folder that it made up or a slip in the name, gets the
+    only file of the workspace that it can mean. Anything else stays as it is.
     """
     cleaned = name.strip()
     if not by_model or _URL.fullmatch(cleaned):
@@ -183,10 +184,12 @@ def resolve_name(name: str, workspace: Workspace, by_model: bool) -> tuple[str, 
     base, hash_, sheet = cleaned.partition("#")
     if "\0" in base or os.path.lexists(workspace.root / base) or any(c in base for c in "*?["):
         return cleaned, ""
-    same = [n for n in workspace.names() if Path(n).name == Path(base).name]
-    if len(same) != 1:
+    names = workspace.names()
+    same = [n for n in names if Path(n).name == Path(base).name]
+    found = same[0] if len(same) == 1 else meant(base, names)
+    if found is None:
         return cleaned, ""
-    return same[0] + hash_ + sheet, f"{cleaned!r} does not exist; {same[0]!r} was used."
+    return found + hash_ + sheet, f"{cleaned!r} does not exist; {found!r} was used."
 
 
 def _files(name: str, workspace: Workspace) -> tuple[tuple[Path, ...], str]:

@@ -254,6 +254,12 @@ def test_a_folder_that_the_settings_allow_may_be_opened(workspace: Path) -> None
     assert open_dataset(str(workspace / "shared/a.csv"), space).rows() == 60
 
 
+def test_a_slip_of_a_model_is_repaired_and_told_and_a_persons_is_not(space: Workspace) -> None:
+    note = "'tumors.csv' does not exist; 'tumours.csv' was used."
+    assert resolve_name("tumors.csv", space, by_model=True) == ("tumours.csv", note)
+    assert resolve_name("tumors.csv", space, by_model=False) == ("tumors.csv", "")
+
+
 def test_a_folder_that_a_model_made_up_is_repaired_and_told(space: Workspace) -> None:
     for name in ("tumours.csv", "a/twice.csv", "b/twice.csv"):
         _write(name, space.root)
@@ -261,7 +267,7 @@ def test_a_folder_that_a_model_made_up_is_repaired_and_told(space: Workspace) ->
         name, note = resolve_name(invented, space, by_model=True)
         assert name == "tumours.csv"
         assert repr(invented) in note
-    for kept in ("tumours.csv", "tumors.csv", "twice.csv", "https://host/tumours.csv", "/etc/passwd"):
+    for kept in ("tumours.csv", "tumbles.csv", "twice.csv", "https://host/tumours.csv", "/etc/passwd"):
         assert resolve_name(kept, space, by_model=True) == (kept, "")
     assert resolve_name("data/tumours.csv", space, by_model=False) == ("data/tumours.csv", "")
 

@@ -11,6 +11,7 @@ from agentkit.context import ToolContext
 from agentkit.errors import DatasetError, TrainingError, suggest
 from agentkit.profiles import ColumnProfile, listed, profile_frame
 from agentkit.results import Artifact, Table, ToolResult
+from agentkit_ml.target import repaired
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
@@ -92,7 +93,7 @@ def profile_data(
     Raises DatasetError if it cannot be read or has no column `target`.
     """
     data = ctx.dataset(dataset)
-    target = target or None
+    target = repaired(target or None, data.columns, ctx)
     if target and target not in data.columns:
         near = suggest(target, data.columns) or f" Its columns: {listed(data.columns, 10)}."
         raise DatasetError(f"{target!r} is not a column of {data.name!r}.{near}")

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from agentkit.errors import TrainingError
+from agentkit.names import meant
 from agentkit.profiles import as_numbers, as_text, listed, profile_column
 from agentkit_ml.metrics import Task
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pandas import Series
+
+    from agentkit.context import ToolContext
 
 MIN_ROWS = 10
 MIN_CLASS_ROWS = 3
@@ -35,6 +39,17 @@ class Target:
     classes: tuple[str, ...] = ()
     positive: str = ""
     notes: tuple[str, ...] = ()
+
+
+def repaired(column: str | None, columns: Sequence[str], ctx: ToolContext) -> str | None:
+    """The column that a chat model meant, if it made a slip; a person's word stays as it is."""
+    if column is None or column in columns or not ctx.by_model:
+        return column
+    found = meant(column, columns)
+    if found is None:
+        return column
+    ctx.note(f"{column!r} is not a column; {found!r} was used.")
+    return found
 
 
 def read_target(column: Series, wanted: Literal["auto", "binary", "multiclass", "regression"]) -> Target:

@@ -126,9 +126,11 @@ def _job(
     from agentkit_ml.features import chosen_columns
     from agentkit_ml.fitting import SEED, Job
     from agentkit_ml.splits import make_splitter
-    from agentkit_ml.target import read_target
+    from agentkit_ml.target import read_target, repaired
 
     data = ctx.dataset(dataset)
+    target = repaired(target, data.columns, ctx) or target
+    time_column, group_column = (repaired(c, data.columns, ctx) for c in (time_column, group_column))
     _check_columns(data, target, time_column, group_column)
     frame = data.frame()
     wanted = read_target(frame[target], task)

@@ -75,6 +75,15 @@ def test_the_same_data_give_the_same_model(tool: Tool) -> None:
     assert first.model != second.model
 
 
+def test_a_chat_models_slip_in_a_column_is_repaired_and_told(tool: Tool) -> None:
+    name = _save(_frame().rename(columns={"y": "left_us"}))
+    result = tool("train", dataset=name, target="left us", model="linear", by_model=True)
+    assert result.target == "left_us"
+    assert "'left us' is not a column; 'left_us' was used." in result.notes
+    with pytest.raises(TrainingError, match="The nearest name is 'left_us'"):
+        tool("train", dataset=name, target="left us", model="linear")
+
+
 def test_progress_only_goes_forward(tool: Tool) -> None:
     told: list[float] = []
     tool("train", dataset=_save(_frame()), target="y", on_progress=lambda ctx, message, fraction: told.append(fraction))
