@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import Any, Literal
 
 from langchain.agents.middleware import AgentMiddleware, AgentState, ModelRequest, ModelResponse
 from langchain.agents.middleware.types import ToolCallRequest
@@ -152,7 +152,7 @@ class Budget(AgentMiddleware[AgentState[Any], Run]):
         for scope, limits, used in self._used(messages):
             if limits.tool_calls is not None and used.tool_calls - len(beside) + place >= limits.tool_calls:
                 text = f"{call['name']} was not run: this {scope} has its limit of {limits.tool_calls} tool calls."
-                return not_run(call, text)
+                return not_run(call, text, "limit")
         return None
 
     @contextmanager
@@ -186,15 +186,16 @@ class Budget(AgentMiddleware[AgentState[Any], Run]):
             timer.cancel()
 
 
-def not_run(call: Mapping[str, Any], reason: str) -> ToolMessage:
-    """The answer to a call that was not made. `was_run` tells it from a call that failed."""
-    artifact = {"args": call["args"], "run": False}
+def not_run(call: Mapping[str, Any], reason: str, why: Literal["limit", "repeated"]) -> ToolMessage:
+    """The answer to a call that was not made; `why_not` tells it from one that failed."""
+    artifact = {"args": call["args"], "not_run": why}
     return ToolMessage(reason, name=call["name"], tool_call_id=str(call["id"]), status="error", artifact=artifact)
 
 
-def was_run(message: ToolMessage) -> bool:
-    """False for an answer of `not_run`."""
-    return (message.artifact or {}).get("run", True) is not False
+def why_not(message: ToolMessage) -> str | None:
+    """Why a call was not made, None if it was (or a person refused it)."""
+    why: str | None = (message.artifact or {}).get("not_run")
+    return why
 
 
 def _names(model: str) -> list[str]:
