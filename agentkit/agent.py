@@ -31,6 +31,8 @@ from agentkit.events import ApprovalNeeded, Event, Finished, Notice, TextDelta
 from agentkit.graph import AgentGraph
 from agentkit.middleware.approval import Approval
 from agentkit.middleware.budget import Budget
+from agentkit.middleware.history import History
+from agentkit.middleware.long_results import LongResults
 from agentkit.middleware.provider_errors import ANSWERED_BY, ProviderErrors
 from agentkit.middleware.repetition import Repetition
 from agentkit.middleware.surroundings import Surroundings, user_message
@@ -265,8 +267,10 @@ class Agent:
             ProviderErrors(shape.model or services.model_name, self.settings.fallbacks),
             Surroundings(),
             *(resolve(g.spec.target)(self.settings) for g in services.plugins.middleware.values()),
+            History(self.settings),
             Repetition(),
             Approval(),
+            LongResults(),
             ToolCalls(),
         ]
         tools = services.toolbox if shape.tools is None else [services.toolbox.get(name) for name in shape.tools]

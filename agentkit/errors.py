@@ -79,6 +79,10 @@ class ProviderError(AgentkitError):
     """A chat model's provider failed or refused; the key is never part of the message."""
 
 
+class ContextExceeded(ProviderError):
+    """A conversation has more tokens than the model takes."""
+
+
 class DownloadError(AgentkitError):
     """A model file could not be fetched or did not match its hash."""
 

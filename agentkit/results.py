@@ -72,9 +72,13 @@ class ToolResult(BaseModel):
         """Tables, figures and files that people look at."""
         return []
 
+    def whole(self) -> str:
+        """The brief with the notes, uncut."""
+        return "\n".join([self.brief(), *(f"Note: {n}" for n in self.notes)])
+
     def message(self) -> str:
         """The brief with the notes, cut at a line to at most BRIEF_LIMIT characters."""
-        text = "\n".join([self.brief(), *(f"Note: {n}" for n in self.notes)])
+        text = self.whole()
         if len(text) <= BRIEF_LIMIT:
             return text
         cut = text.rfind("\n", 0, BRIEF_LIMIT - 20)

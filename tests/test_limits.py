@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 
 from agentkit import Agent, TextResult, ToolContext, ToolResult, ToolSpec, hookimpl
-from agentkit.errors import BudgetExceeded, SettingsError
+from agentkit.errors import BudgetExceeded, ContextExceeded, DatasetError, SettingsError
+from agentkit.events import Finished, TextDelta
+from agentkit.runs import Answer
 from agentkit.testing import ScriptedChatModel, call
 
 made: list[str] = []
@@ -41,6 +43,29 @@ def ask_twice(question: str, *, ctx: ToolContext) -> TextResult:
     return TextResult(text=ctx.model.invoke(question).text)
 
 
+failing: list[str] = []
+
+
+def fetch(name: str, *, ctx: ToolContext) -> Note:
+    """Fetch something; what stands in `failing` fails so many times."""
+    made.append(f"fetch {name}")
+    if name in failing:
+        failing.remove(name)
+        raise DatasetError(f"{name!r} cannot be reached")
+    return Note(text=f"fetched {name}")
+
+
+def tell(lines: int, *, ctx: ToolContext) -> TextResult:
+    """Tell much."""
+    return TextResult(text="\n".join(f"line {i} of a long story" for i in range(lines)))
+
+
+def write_down(name: str, *, ctx: ToolContext) -> Note:
+    """Write something down."""
+    made.append(f"write {name}")
+    return Note(text=f"wrote {name}")
+
+
 def sleep(*, ctx: ToolContext) -> Note:
     """Take ten seconds."""
     end = time.monotonic() + 10
@@ -59,6 +84,9 @@ class Plugin:
             ToolSpec("look", f"{__name__}:look", "Look at something"),
             ToolSpec("make_thing", f"{__name__}:make_thing", "Make something", risk="costly"),
             ToolSpec("ask_twice", f"{__name__}:ask_twice", "Ask the chat model"),
+            ToolSpec("fetch", f"{__name__}:fetch", "Fetch something"),
+            ToolSpec("tell", f"{__name__}:tell", "Tell much"),
+            ToolSpec("write_down", f"{__name__}:write_down", "Write something down", risk="write"),
             ToolSpec("sleep", f"{__name__}:sleep", "Take ten seconds"),
         ]
 
@@ -66,6 +94,7 @@ class Plugin:
 @pytest.fixture(autouse=True)
 def _fresh() -> Iterator[None]:
     made.clear()
+    failing.clear()
     yield
 
 
@@ -203,3 +232,241 @@ def test_a_limit_that_allows_nothing_is_refused(settings: Any, line: str) -> Non
     settings(f"[limits]\n{line}\n")
     with pytest.raises(SettingsError, match="limits"):
         make("unused")
+
+
+# -- repetition
+
+
+def cycle(*steps: AIMessage, times: int = 9) -> list[AIMessage]:
+    """The steps again and again, each with an id of its own."""
+    script = []
+    for i in range(times * len(steps)):
+        step = steps[i % len(steps)].model_copy(deep=True)
+        step.tool_calls[0]["id"] = f"call-{i}"
+        script.append(step)
+    return script
+
+
+A, B = call("look", name="a"), call("look", name="b")
+
+
+def test_a_repeated_call_is_answered_with_its_first_result() -> None:
+    with make(*cycle(A, times=2), "Three.") as agent:
+        reply = agent.ask("What is in a?")
+    assert made == ["look a"]
+    assert "already made" in reply.tool_calls[1].result
+    assert "a holds 3 things" in reply.tool_calls[1].result
+    assert reply.text == "Three."
+
+
+@pytest.mark.parametrize("steps", [(A,), (A, B), (A, A, B), (A, call("make_thing", name="x"))])
+def test_a_loop_of_calls_is_stopped_with_the_reason_and_the_last_result(steps: tuple[AIMessage, ...]) -> None:
+    with make(*cycle(*steps)) as agent:
+        events = list(agent.stream("Go"))
+    assert isinstance(events[-1], Finished)
+    text = events[-1].reply.text
+    assert "the same calls were asked for again and again (look" in text
+    assert "The last result was:" in text
+    assert "".join(e.text for e in events if isinstance(e, TextDelta)) == text
+    assert len(events[-1].reply.tool_calls) <= 2 * len(set(map(str, steps))) + 3
+
+
+def test_a_call_that_fails_is_tried_once_more_and_then_stopped() -> None:
+    failing.extend(["moon"] * 5)
+    model = ScriptedChatModel(script=[*cycle(call("fetch", name="moon"), times=3), "It cannot be reached."])
+    with Agent(model, plugins=[Plugin()]) as agent:
+        reply = agent.ask("Fetch the moon")
+    assert made == ["fetch moon"] * 2
+    assert "failed 2 times and is not made again" in reply.tool_calls[2].result
+    assert "cannot be reached" in reply.tool_calls[2].result
+    assert reply.text == "It cannot be reached."
+
+
+def test_a_call_that_failed_may_be_made_again_once_something_else_succeeded() -> None:
+    failing.extend(["moon"] * 2)
+    moon = call("fetch", name="moon")
+    steps = [*cycle(moon, times=2), call("make_thing", id="rocket", name="rocket"), call("fetch", id="f", name="moon")]
+    with make(*steps, "Fetched.") as agent:
+        reply = agent.ask("Fetch the moon")
+    assert reply.tool_calls[-1].result == "fetched moon"
+
+
+def test_what_was_read_may_be_read_again_after_something_was_made() -> None:
+    again = call("look", id="call-3", name="a")
+    with make(A, call("make_thing", id="call-2", name="a"), again, "Done.") as agent:
+        agent.ask("Look, make, look")
+    assert made == ["look a", "make a", "look a"]
+
+
+def test_a_call_that_stands_twice_in_one_step_is_made_once() -> None:
+    twice = AIMessage("", tool_calls=[c for s in cycle(call("make_thing", name="x"), times=2) for c in s.tool_calls])
+    with make(twice, "Done.") as agent:
+        reply = agent.ask("Make x")
+    assert made == ["make x"]
+    assert [c.status for c in reply.tool_calls] == ["success", "error"]
+
+
+def test_calls_are_told_apart_where_a_server_gives_the_same_id_again() -> None:
+    with make(call("look", id="0", name="a"), call("look", id="0", name="a"), "Done.") as agent:
+        agent.ask("Look")
+    assert made == ["look a"]
+
+
+def test_a_refused_call_is_not_asked_about_twice() -> None:
+    with make(*cycle(call("write_down", name="x"), times=2), "As you wish.") as agent:
+        thread = agent.ask("Write").thread_id
+        reply = agent.resume(thread, Answer("refuse"))
+    assert reply.pending == []
+    assert reply.text == "As you wish."
+    assert made == []
+
+
+# -- history
+
+
+def seen_text(messages: list[BaseMessage]) -> str:
+    return "\n".join(m.text for m in messages)
+
+
+def assert_paired(messages: list[BaseMessage]) -> None:
+    asked = [c["id"] for m in messages if isinstance(m, AIMessage) for c in m.tool_calls]
+    answered = [m.tool_call_id for m in messages if isinstance(m, ToolMessage)]
+    assert asked == answered
+
+
+def test_a_thread_of_50_turns_fits_a_small_context_and_keeps_the_first_request_and_the_latest_results() -> None:
+    script: list[Any] = []
+    for turn in range(50):
+        script += [call("look", id=f"call-{turn}", name=f"box {turn}"), f"Box {turn} holds 3 things, as I said. " * 3]
+    model = ScriptedChatModel(script=script, profile={"max_input_tokens": 5_000})
+    thread = None
+    with Agent(model, plugins=[Plugin()]) as agent:
+        for turn in range(50):
+            said = "My name is Ada and I count boxes." if turn == 0 else f"And what is in box {turn}, please?"
+            thread = agent.ask(said, thread=thread).thread_id
+        stored = agent.threads.messages(str(thread))
+    changes = 0
+    for before, now in zip(model.seen, model.seen[1:], strict=False):
+        assert_paired(now)
+        assert "My name is Ada" in now[1].text
+        changes += [m.text for m in now[: len(before)]] != [m.text for m in before]
+    assert changes <= 10
+    last = seen_text(model.seen[-1])
+    assert "box 49 holds 3 things." in last
+    assert "answered: Box 3" in last or "earlier steps" in last
+    assert len(last) < 5_000 * 4
+    assert len(stored) == 50 * 4
+    assert stored[0]["content"] == "My name is Ada and I count boxes."
+
+
+def test_a_long_run_keeps_its_request_and_its_latest_results() -> None:
+    steps = [
+        call("look", id=f"call-{i}", name=f"a rather long name of a box, the one with the number {i}")
+        for i in range(15)
+    ]
+    model = ScriptedChatModel(script=[*steps, "Done."], profile={"max_input_tokens": 3_300})
+    with Agent(model, plugins=[Plugin()]) as agent:
+        reply = agent.ask("Look into all boxes")
+    assert len(reply.tool_calls) == 15
+    for messages in model.seen:
+        assert_paired(messages)
+        assert "Look into all boxes" in messages[1].text
+    last = model.seen[-1]
+    assert "number 14" in last[-1].text
+    assert len(last) < 30
+    assert "called look(" in last[1].text
+
+
+def test_a_first_request_that_is_itself_long_is_shortened_later() -> None:
+    model = ScriptedChatModel(script=["Read."], profile={"max_input_tokens": 5_000})
+    with Agent(model, plugins=[Plugin()]) as agent:
+        thread = agent.ask("Remember this. " + "words and more words, " * 300).thread_id
+        for turn in range(12):
+            agent.ask(f"Say something about {turn}, " * 20, thread=thread)
+    assert model.seen[0][1].text.count("more words") == 300
+    assert model.seen[-1][1].text.startswith("Remember this. ")
+    assert model.seen[-1][1].text.count("more words") < 100
+
+
+def test_without_a_known_context_nothing_is_left_out_and_a_setting_gives_one(settings: Any) -> None:
+    def talk() -> list[BaseMessage]:
+        model = ScriptedChatModel(script=["word " * 200])
+        with Agent(model, plugins=[Plugin()]) as agent:
+            thread = None
+            for turn in range(6):
+                thread = agent.ask(f"Turn {turn}", thread=thread).thread_id
+        return model.seen[-1]
+
+    assert len(talk()) == 12
+    settings("[limits]\ncontext = 3500\n")
+    assert len(talk()) < 12
+
+
+def test_a_model_that_finds_the_request_too_long_gets_a_shorter_one() -> None:
+    class Small(ScriptedChatModel):
+        def _next(self, messages: list[BaseMessage]) -> AIMessage:
+            if len(seen_text(messages)) > 6_000:
+                raise ContextExceeded("too long")
+            return super()._next(messages)
+
+    model = Small(script=["word " * 200])
+    with Agent(model, plugins=[Plugin()]) as agent:
+        thread = agent.ask("My name is Ada").thread_id
+        for turn in range(9):
+            agent.ask(f"Turn {turn}", thread=thread)
+        assert "My name is Ada" in seen_text(model.seen[-1])
+        with pytest.raises(ContextExceeded):
+            agent.ask("much " * 4_000, thread=thread)
+
+
+# -- long results
+
+
+def test_a_long_result_is_read_in_parts_and_nothing_of_it_is_lost() -> None:
+    class Reader(ScriptedChatModel):
+        """Reads on until a result says nothing of a next part."""
+
+        def _next(self, messages: list[BaseMessage]) -> AIMessage:
+            super()._next(messages)
+            last = messages[-1].text
+            if "read_result shows the next" not in last:
+                return AIMessage("Read.") if isinstance(messages[-1], ToolMessage) else call("tell", lines=200)
+            number, _, _, _, handle = last.rpartition("[part ")[2].split(";")[0].split()
+            return call("read_result", id=f"part-{number}", result=handle, part=int(number) + 1)
+
+    model = Reader(script=["unused"])
+    with Agent(model, plugins=[Plugin()]) as agent:
+        reply = agent.ask("Tell me")
+    shown = "\n".join(c.result.rpartition("\n[part ")[0] for c in reply.tool_calls)
+    assert shown == "\n".join(f"line {i} of a long story" for i in range(200))
+    assert all(len(c.result) <= 1_200 for c in reply.tool_calls)
+    assert reply.text == "Read."
+
+
+def test_the_tool_for_the_rest_is_offered_only_where_there_is_one() -> None:
+    offered: list[list[str]] = []
+
+    class Noting(ScriptedChatModel):
+        def bind_tools(self, tools: Any, **options: Any) -> Any:
+            offered.append([t.name for t in tools])
+            return super().bind_tools(tools, **options)
+
+    with Agent(
+        Noting(script=[call("tell", lines=3), call("tell", id="2", lines=300), "Told."]), plugins=[Plugin()]
+    ) as agent:
+        agent.ask("Tell me")
+    assert ["read_result" in names for names in offered] == [False, False, True]
+    assert offered[2][: len(offered[0])] == offered[0]
+
+
+def test_a_part_that_is_not_there_is_told_with_what_there_is() -> None:
+    steps = [
+        call("tell", id="1", lines=100),
+        call("read_result", id="2", result="result:none"),
+        call("read_result", id="3", result="result:none", part="many"),
+    ]
+    with make(*steps, "Told.") as agent:
+        reply = agent.ask("Tell me")
+    handle = reply.tool_calls[0].result.rpartition("[part ")[2].split(";")[0].split()[-1]
+    assert handle in reply.tool_calls[1].result
+    assert "'part'" in reply.tool_calls[2].result

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agentkit.errors import MissingExtra, ProviderError
+from agentkit.errors import ContextExceeded, MissingExtra, ProviderError
 from agentkit_local.states import PromptStates
 
 if TYPE_CHECKING:
@@ -228,7 +228,7 @@ def _remove(folder: Path, pid: int) -> None:
 
 def _refusal(error: Mapping[str, Any], key: EngineKey) -> ProviderError:
     if error.get("type") == "exceed_context_size_error":
-        return ProviderError(
+        return ContextExceeded(
             f"The conversation has {error.get('n_prompt_tokens')} tokens; the embedded model takes "
             f"{error.get('n_ctx', key.context)}. Start a new thread, or set a larger context in [local]."
         )
