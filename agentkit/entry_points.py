@@ -6,6 +6,7 @@ where packages do not lie in folders.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import os
 import sys
@@ -35,9 +36,14 @@ class EntryPoint:
     @property
     def version(self) -> str:
         """The version of the package."""
-        from importlib.metadata import version
+        return _version(self.package)
 
-        return version(self.package)
+
+@functools.cache
+def _version(package: str) -> str:
+    from importlib.metadata import version
+
+    return version(package)
 
 
 def entry_points(group: str) -> list[EntryPoint]:

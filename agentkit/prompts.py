@@ -124,6 +124,7 @@ class Prompts:
 
     def __init__(self, folders: Iterable[Path]) -> None:
         self.folders = tuple(folders)
+        self._read: dict[Path, tuple[tuple[int, int], Prompt]] = {}
 
     @cached_property
     def paths(self) -> dict[str, Path]:
@@ -134,12 +135,28 @@ class Prompts:
         return found
 
     def get(self, name: str) -> Prompt:
-        """Read and check one prompt. Raises PromptError."""
+        """Read and check one prompt, again only if its file has changed. Raises PromptError."""
         if name not in self.paths:
             raise PromptError(
                 f"there is no prompt {name!r}.{suggest(name, self.paths)} `agentkit prompts list` shows them."
             )
-        return read_prompt(self.paths[name])
+        path = self.paths[name]
+        now = _stamp(path)
+        before, prompt = self._read.get(path, (None, None))
+        if prompt is None or before != now:
+            prompt = read_prompt(path)
+            if now is not None and not isinstance(prompt.header.examples, str):
+                self._read[path] = now, prompt
+        return prompt
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """What changes when a file is written; None if it cannot be told."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size
 
 
 def search_folders(project: Path, plugin_folders: Iterable[Path], first: Path | None = None) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -68,7 +69,15 @@ def persistently(work: Callable[[], Done]) -> Done:
 
 def new_pool(conninfo: Callable[[], str]) -> Pool:
     """An open pool. `conninfo` is asked before each new connection."""
-    return Pool(conninfo, kwargs=_OPTIONS, min_size=1, max_size=POOL_SIZE, open=True, check=Pool.check_connection)
+    return Pool(conninfo, kwargs=_OPTIONS, min_size=1, max_size=POOL_SIZE, open=True, check=_check)
+
+
+def _check(connection: Connection) -> None:
+    """Ask the server only if it has said something unasked: what a server that ends does to its connections."""
+    unasked = select.poll()
+    unasked.register(connection.fileno(), select.POLLIN)
+    if unasked.poll(0):
+        Pool.check_connection(connection)
 
 
 @contextmanager
