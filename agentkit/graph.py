@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class AgentGraph(CompiledStateGraph[Any, Run, Any, Any]):
     """A compiled graph that can be called as any other: `graph.invoke({"messages": [...]}, config)`.
 
-    Called without a context it makes the `Run` itself, with the thread of `config["configurable"]["thread_id"]`, and
+    Called without a `Run` as its context it makes one, with the thread of `config["configurable"]["thread_id"]`, and
     shows the model the workspace's files beside the user's words, as `Agent.ask` does.
     """
 
@@ -40,23 +40,25 @@ class AgentGraph(CompiledStateGraph[Any, Run, Any, Any]):
         input: Any,  # noqa: A002
         config: RunnableConfig | None = None,
         *,
-        context: Run | None = None,
+        context: Any = None,
         **options: Any,
     ) -> Iterator[Any]:
-        if context is None:
-            return super().stream(self._told(input), config, context=self._run(config), **options)
-        return super().stream(input, config, context=context, **options)
+        if isinstance(context, Run):
+            return super().stream(input, config, context=context, **options)
+        return super().stream(self._told(input), config, context=self._run(config), **options)
 
     async def astream(
         self,
         input: Any,  # noqa: A002
         config: RunnableConfig | None = None,
         *,
-        context: Run | None = None,
+        context: Any = None,
         **options: Any,
     ) -> AsyncIterator[Any]:
-        told = input if context is not None else await asyncio.to_thread(self._told, input)
-        async for part in super().astream(told, config, context=context or self._run(config), **options):
+        if not isinstance(context, Run):
+            input = await asyncio.to_thread(self._told, input)  # noqa: A001
+            context = self._run(config)
+        async for part in super().astream(input, config, context=context, **options):
             yield part
 
     def _run(self, config: RunnableConfig | None) -> Run:
@@ -77,9 +79,13 @@ class AgentGraph(CompiledStateGraph[Any, Run, Any, Any]):
         return {**given, "messages": told}
 
 
+async def agent_graph() -> AgentGraph:
+    """The graph of the current folder's agent: what `langgraph.json` exports. Made once, and never in an event loop."""
+    return await asyncio.to_thread(_agent_graph)
+
+
 @cache
-def agent_graph() -> AgentGraph:
-    """The graph of the current folder's agent: what `langgraph.json` exports."""
+def _agent_graph() -> AgentGraph:
     from agentkit.agent import Agent
 
     return Agent().graph
