@@ -11,7 +11,8 @@ import pytest
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 
 from agentkit import Agent, TextResult, ToolContext, ToolResult, ToolSpec, hookimpl
-from agentkit.errors import BudgetExceeded, ContextExceeded, DatasetError, SettingsError
+from agentkit.context import cancellation
+from agentkit.errors import BudgetExceeded, Cancelled, ContextExceeded, DatasetError, SettingsError
 from agentkit.events import Finished, TextDelta
 from agentkit.runs import Answer
 from agentkit.testing import ScriptedChatModel, call
@@ -210,6 +211,22 @@ def test_a_tool_is_stopped_when_the_seconds_are_used_up(settings: Any) -> None:
             agent.ask("Sleep")
         assert time.monotonic() - start < 8
         assert agent.ask("Never mind", thread=thread_of(agent)).text == "Well slept."
+
+
+def test_a_call_of_the_model_is_stopped_when_the_seconds_are_used_up(settings: Any) -> None:
+    settings("[limits]\nseconds = 0.3\n")
+
+    class Silent(ScriptedChatModel):
+        """Ends as agentkit's remote models do: when the run is stopped."""
+
+        def _next(self, messages: list[BaseMessage]) -> AIMessage:
+            stopped = cancellation.get()
+            assert stopped is not None
+            assert stopped.wait(20)
+            raise Cancelled("the run was stopped.")
+
+    with Agent(Silent(script=["unused"])) as agent, pytest.raises(BudgetExceeded, match=r"0\.3 of 0\.3 seconds"):
+        agent.ask("Hello?")
 
 
 def test_seconds_of_a_thread_count_what_was_worked(settings: Any) -> None:

@@ -108,25 +108,27 @@ class Budget(AgentMiddleware[AgentState[Any], Run]):
     ) -> ModelResponse[Any]:
         self._check(request)
         start = time.perf_counter()
-        return _noted(handler(request), request, start)
+        with self._in_time(request.runtime.context, request.messages):
+            return _noted(handler(request), request, start)
 
     async def awrap_model_call(
         self, request: ModelRequest[Run], handler: Callable[[ModelRequest[Run]], Awaitable[ModelResponse[Any]]]
     ) -> ModelResponse[Any]:
         self._check(request)
         start = time.perf_counter()
-        return _noted(await handler(request), request, start)
+        with self._in_time(request.runtime.context, request.messages):
+            return _noted(await handler(request), request, start)
 
     def wrap_tool_call(self, request: ToolCallRequest, handler: Handler) -> ToolMessage | Command[Any]:
         if refusal := self._refusal(request):
             return refusal
-        with self._in_time(request), _counted() as used:
+        with self._in_time(_run(request), request.state["messages"]), _counted() as used:
             return _with_usage(handler(request), used)
 
     async def awrap_tool_call(self, request: ToolCallRequest, handler: AsyncHandler) -> ToolMessage | Command[Any]:
         if refusal := await asyncio.to_thread(self._refusal, request):
             return refusal
-        with self._in_time(request), _counted() as used:
+        with self._in_time(_run(request), request.state["messages"]), _counted() as used:
             return _with_usage(await handler(request), used)
 
     def _check(self, request: ModelRequest[Run]) -> None:
@@ -156,12 +158,11 @@ class Budget(AgentMiddleware[AgentState[Any], Run]):
         return None
 
     @contextmanager
-    def _in_time(self, request: ToolCallRequest) -> Iterator[None]:
-        """Ask the tool to stop when the seconds are used up."""
-        run: Run = request.runtime.context  # type: ignore[assignment]
+    def _in_time(self, run: Run, messages: list[AnyMessage]) -> Iterator[None]:
+        """Ask the model or the tool to stop when the seconds are used up."""
         left = [
             (limits.seconds - used.seconds, limits.seconds, scope)
-            for scope, limits, used in self._used(request.state["messages"])
+            for scope, limits, used in self._used(messages)
             if limits.seconds is not None
         ]
         if not left:
@@ -196,6 +197,11 @@ def why_not(message: ToolMessage) -> str | None:
     """Why a call was not made, None if it was (or a person refused it)."""
     why: str | None = (message.artifact or {}).get("not_run")
     return why
+
+
+def _run(request: ToolCallRequest) -> Run:
+    run: Run = request.runtime.context  # type: ignore[assignment]
+    return run
 
 
 def _names(model: str) -> list[str]:
