@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+import ormsgpack
 from langgraph.checkpoint.postgres import PostgresSaver
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 from agentkit.postgres.connections import persistently
+from agentkit.redaction import may_hold_secret, redact
 
 if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
@@ -24,7 +26,7 @@ class Checkpointer(PostgresSaver):
     """
 
     def __init__(self, pool: Any) -> None:
-        super().__init__(pool, serde=JsonPlusSerializer(allowed_msgpack_modules=None))
+        super().__init__(pool, serde=_Serializer(allowed_msgpack_modules=None))
 
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         return persistently(lambda: super(Checkpointer, self).get_tuple(config))
@@ -69,3 +71,31 @@ class Checkpointer(PostgresSaver):
 
     async def aprune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
         await asyncio.to_thread(self.prune, thread_ids, strategy=strategy)
+
+
+class _Serializer(JsonPlusSerializer):
+    """LangGraph's own, with the secrets in texts masked before they are stored."""
+
+    def dumps_typed(self, obj: Any) -> tuple[str, bytes]:
+        kind, data = super().dumps_typed(obj)
+        # texts stand in it as they are: looking at all of them at once costs little, taking them apart a lot
+        if kind == "msgpack" and may_hold_secret(data.decode("utf-8", "replace")):
+            data = _masked(data)
+        return kind, data
+
+
+def _masked(packed: bytes) -> bytes:
+    plain = ormsgpack.unpackb(
+        packed, ext_hook=lambda code, inner: ormsgpack.Ext(code, _masked(inner)), option=ormsgpack.OPT_NON_STR_KEYS
+    )
+    return ormsgpack.packb(_mask(plain), option=ormsgpack.OPT_NON_STR_KEYS)
+
+
+def _mask(value: Any) -> Any:
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, dict):
+        return {_mask(k): _mask(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_mask(v) for v in value]
+    return value

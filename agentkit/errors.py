@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import Any, ClassVar
+
+from agentkit.redaction import redact
 
 
 class AgentkitError(Exception):
-    """Base of all errors that are shown to people as one sentence, without a stack trace."""
+    """Base of all errors that are shown to people as one sentence, without a stack trace or a secret."""
 
     exit_code: ClassVar[int] = 1
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*(redact(a) if isinstance(a, str) else a for a in args))
 
 
 class BadInput(AgentkitError):
@@ -115,7 +120,7 @@ class Cancelled(AgentkitError):
 
 def warn(message: str) -> None:
     """One line on stderr: something a person should know, and the program goes on."""
-    sys.stderr.write(f"agentkit: {message}\n")
+    sys.stderr.write(f"agentkit: {redact(message)}\n")
 
 
 def suggest(name: str, known: Iterable[str]) -> str:

@@ -102,7 +102,7 @@ def _problem(error: BaseException, bounds: ModelSettings | None) -> str:
     if status is not None:
         reason = _REASONS.get(status, f"failed; {again}" if status >= 500 else "refused the request")
         if (asked := retry_after(error)) is not None and status == 429:
-            reason = f"limits the rate and asks to wait {asked:.0f} s; wait, or name a fallback in `fallbacks`"
+            reason = f"limits the rate and asks to wait {round(asked, 1):g} s; wait, or name a fallback in `fallbacks`"
         return f": the provider {reason} (HTTP {status})."
     if "Timeout" in kind:
         told = f" for {bounds.silence_seconds:g} s ([models] silence_seconds)" if bounds else " in time"
