@@ -362,7 +362,7 @@ class Agent:
                 "callbacks": self.tracing.callbacks(run.thread_id),
                 "metadata": {
                     "thread_id": run.thread_id,
-                    "model": traced_as.model or self.services.model_name,
+                    "model": redact(traced_as.model or self.services.model_name),
                     "prompt": traced_as.prompt or f"{prompt.name}@{prompt.hash}",
                     "plugins": versions,
                 },

@@ -11,7 +11,7 @@ from langgraph.checkpoint.postgres import PostgresSaver
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 from agentkit.postgres.connections import persistently
-from agentkit.redaction import may_hold_secret, redact
+from agentkit.redaction import may_hold_secret, redacted
 
 if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
@@ -88,14 +88,4 @@ def _masked(packed: bytes) -> bytes:
     plain = ormsgpack.unpackb(
         packed, ext_hook=lambda code, inner: ormsgpack.Ext(code, _masked(inner)), option=ormsgpack.OPT_NON_STR_KEYS
     )
-    return ormsgpack.packb(_mask(plain), option=ormsgpack.OPT_NON_STR_KEYS)
-
-
-def _mask(value: Any) -> Any:
-    if isinstance(value, str):
-        return redact(value)
-    if isinstance(value, dict):
-        return {_mask(k): _mask(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_mask(v) for v in value]
-    return value
+    return ormsgpack.packb(redacted(plain), option=ormsgpack.OPT_NON_STR_KEYS)

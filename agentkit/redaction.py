@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, quote_plus, unquote
 
 MASK = "[secret]"
@@ -32,6 +33,17 @@ def redact(text: str) -> str:
         text = text.replace(value, MASK)
     text = _URL_PASSWORD.sub(rf"\1:{MASK}@", _SHAPES.sub(MASK, text))
     return _LABELLED.sub(rf"\1{MASK}", text) if _has_label(text) else text
+
+
+def redacted(value: Any) -> Any:
+    """The same for plain data: every text in dicts and lists, keys too."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, dict):
+        return {redacted(k): redacted(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [redacted(v) for v in value]
+    return value
 
 
 def may_hold_secret(text: str) -> bool:

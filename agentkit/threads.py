@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from agentkit.errors import ThreadNotFound
+from agentkit.redaction import redact, redacted
 
 if TYPE_CHECKING:
     from agentkit.storage import Storage
@@ -37,7 +38,7 @@ class Threads:
             "insert into threads (thread_id, title, request_id, request) values (%s, %s, %s, %s)"
             " on conflict (thread_id) do update set updated_at = now(), request_id = excluded.request_id,"
             " request = excluded.request, answers = '{}'",
-            [v and v.replace("\0", "") for v in values],
+            [v and redact(v).replace("\0", "") for v in values],
         )
 
     def ended(self, thread_id: str) -> None:
@@ -59,7 +60,7 @@ class Threads:
         """Keep a person's answers by what they answer, and return all of this turn: a killed run has them again."""
         rows = self._storage.pool().query(
             "update threads set answers = answers || %s::jsonb where thread_id = %s returning answers",
-            [json.dumps(answers).replace("\\u0000", ""), thread_id],
+            [json.dumps(redacted(answers)).replace("\\u0000", ""), thread_id],
         )
         return dict(rows[0]["answers"]) if rows else {}
 

@@ -271,6 +271,8 @@ def plain(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
     text = value if isinstance(value, str) else str(value)
+    if len(text) > TEXT_LIMIT:
+        text = redact(text)  # before it is cut: a part of a secret is not known as one
     return text if len(text) <= TEXT_LIMIT else text[:TEXT_LIMIT] + f"... [{len(text) - TEXT_LIMIT} characters more]"
 
 

@@ -12,6 +12,7 @@ import click
 from agentkit.cli.common import ProgressLine, json_option, make_agent, model_option, print_json, settings, yes_option
 from agentkit.cli.models import offer_embedded
 from agentkit.errors import AgentkitError, ApprovalRequired, BadInput, BudgetExceeded
+from agentkit.redaction import redact
 
 if TYPE_CHECKING:
     from agentkit.agent import Agent
@@ -80,7 +81,7 @@ def _answer(agent: Agent, message: str | None, thread: str | None, resume: bool,
 
 def _converse(agent: Agent, thread: str | None, yes: bool) -> int:
     _keep_history()
-    click.echo(f"agentkit with {agent.services.model_name}. {HELP}.", err=True)
+    click.echo(f"agentkit with {redact(agent.services.model_name)}. {HELP}.", err=True)
     while True:
         try:
             said = input("\nyou> ").strip()

@@ -22,6 +22,7 @@ from pydantic import SkipValidation
 from agentkit.calls import CallContext, log_failure, run_tool
 from agentkit.errors import AgentkitError, Cancelled, StorageError, ToolFailed
 from agentkit.events import ToolFinished, ToolProgress, ToolStarted
+from agentkit.redaction import redact, redacted
 from agentkit.results import ToolResult
 from agentkit.runs import Run
 from agentkit.toolbox import Tool
@@ -72,6 +73,7 @@ def _perform(request: ToolCallRequest) -> ToolMessage:
         if isinstance(error, Cancelled | StorageError):
             raise  # without the database nothing is stored of this call: the run ends, and can be resumed
         brief, status = str(error), "error"
+    brief = redact(brief)
     seconds = time.perf_counter() - start
     run.emit(ToolFinished(call_id, name, args, status, brief, seconds, result))
     artifact = {"args": args, "seconds": round(seconds, 3)} | (
@@ -90,7 +92,7 @@ def _once(run: Run, tool: Tool, call_id: str, args: dict[str, Any], request: Too
     rows = pool.query(
         "select result from tool_results where thread_id = %s and message_id in (%s, '') and call_id = %s"
         " and name = %s and args = %s::jsonb",
-        [*key, tool.name, json.dumps(args)],
+        [*key, tool.name, json.dumps(redacted(args))],
     )
     if rows:
         return tool.result_type.model_validate(rows[0]["result"])
@@ -105,9 +107,9 @@ def _once(run: Run, tool: Tool, call_id: str, args: dict[str, Any], request: Too
             [
                 *key,
                 tool.name,
-                json.dumps(args),
-                result.message(),
-                result.model_dump_json(),
+                json.dumps(redacted(args)),
+                redact(result.message()),
+                json.dumps(redacted(result.model_dump(mode="json"))),
                 time.perf_counter() - start,
             ],
         )
