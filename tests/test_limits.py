@@ -1,4 +1,4 @@
-"""What people rely on where something would go on for ever: budgets, repeated calls, long threads, long results."""
+"""What people rely on where something would go on for ever: budgets, repeated calls, long results."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 
 from agentkit import Agent, TextResult, ToolContext, ToolResult, ToolSpec, hookimpl
 from agentkit.context import cancellation
-from agentkit.errors import BudgetExceeded, Cancelled, ContextExceeded, DatasetError, SettingsError
+from agentkit.errors import BudgetExceeded, Cancelled, DatasetError, SettingsError
 from agentkit.events import Finished, TextDelta
 from agentkit.runs import Answer
 from agentkit.testing import ScriptedChatModel, call
@@ -336,104 +336,6 @@ def test_a_refused_call_is_not_asked_about_twice() -> None:
     assert reply.pending == []
     assert reply.text == "As you wish."
     assert made == []
-
-
-# -- history
-
-
-def seen_text(messages: list[BaseMessage]) -> str:
-    return "\n".join(m.text for m in messages)
-
-
-def assert_paired(messages: list[BaseMessage]) -> None:
-    asked = [c["id"] for m in messages if isinstance(m, AIMessage) for c in m.tool_calls]
-    answered = [m.tool_call_id for m in messages if isinstance(m, ToolMessage)]
-    assert asked == answered
-
-
-def test_a_thread_of_50_turns_fits_a_small_context_and_keeps_the_first_request_and_the_latest_results() -> None:
-    script: list[Any] = []
-    for turn in range(50):
-        script += [call("look", id=f"call-{turn}", name=f"box {turn}"), f"Box {turn} holds 3 things, as I said. " * 3]
-    model = ScriptedChatModel(script=script, profile={"max_input_tokens": 5_000})
-    thread = None
-    with Agent(model, plugins=[Plugin()]) as agent:
-        for turn in range(50):
-            said = "My name is Ada and I count boxes." if turn == 0 else f"And what is in box {turn}, please?"
-            thread = agent.ask(said, thread=thread).thread_id
-        stored = agent.threads.messages(str(thread))
-    changes = 0
-    for before, now in zip(model.seen, model.seen[1:], strict=False):
-        assert_paired(now)
-        assert "My name is Ada" in now[1].text
-        changes += [m.text for m in now[: len(before)]] != [m.text for m in before]
-    assert changes <= 10
-    last = seen_text(model.seen[-1])
-    assert "box 49 holds 3 things." in last
-    assert "answered: Box 3" in last or "earlier steps" in last
-    assert len(last) < 5_000 * 4
-    assert len(stored) == 50 * 4
-    assert stored[0]["content"] == "My name is Ada and I count boxes."
-
-
-def test_a_long_run_keeps_its_request_and_its_latest_results() -> None:
-    steps = [
-        call("look", id=f"call-{i}", name=f"a rather long name of a box, the one with the number {i}")
-        for i in range(15)
-    ]
-    model = ScriptedChatModel(script=[*steps, "Done."], profile={"max_input_tokens": 3_300})
-    with Agent(model, plugins=[Plugin()]) as agent:
-        reply = agent.ask("Look into all boxes")
-    assert len(reply.tool_calls) == 15
-    for messages in model.seen:
-        assert_paired(messages)
-        assert "Look into all boxes" in messages[1].text
-    last = model.seen[-1]
-    assert "number 14" in last[-1].text
-    assert len(last) < 30
-    assert "called look(" in last[1].text
-
-
-def test_a_first_request_that_is_itself_long_is_shortened_later() -> None:
-    model = ScriptedChatModel(script=["Read."], profile={"max_input_tokens": 5_000})
-    with Agent(model, plugins=[Plugin()]) as agent:
-        thread = agent.ask("Remember this. " + "words and more words, " * 300).thread_id
-        for turn in range(12):
-            agent.ask(f"Say something about {turn}, " * 20, thread=thread)
-    assert model.seen[0][1].text.count("more words") == 300
-    assert model.seen[-1][1].text.startswith("Remember this. ")
-    assert model.seen[-1][1].text.count("more words") < 100
-
-
-def test_without_a_known_context_nothing_is_left_out_and_a_setting_gives_one(settings: Any) -> None:
-    def talk() -> list[BaseMessage]:
-        model = ScriptedChatModel(script=["word " * 200])
-        with Agent(model, plugins=[Plugin()]) as agent:
-            thread = None
-            for turn in range(6):
-                thread = agent.ask(f"Turn {turn}", thread=thread).thread_id
-        return model.seen[-1]
-
-    assert len(talk()) == 12
-    settings("[limits]\ncontext = 3500\n")
-    assert len(talk()) < 12
-
-
-def test_a_model_that_finds_the_request_too_long_gets_a_shorter_one() -> None:
-    class Small(ScriptedChatModel):
-        def _next(self, messages: list[BaseMessage]) -> AIMessage:
-            if len(seen_text(messages)) > 6_000:
-                raise ContextExceeded("too long")
-            return super()._next(messages)
-
-    model = Small(script=["word " * 200])
-    with Agent(model, plugins=[Plugin()]) as agent:
-        thread = agent.ask("My name is Ada").thread_id
-        for turn in range(9):
-            agent.ask(f"Turn {turn}", thread=thread)
-        assert "My name is Ada" in seen_text(model.seen[-1])
-        with pytest.raises(ContextExceeded):
-            agent.ask("much " * 4_000, thread=thread)
 
 
 # -- long results
