@@ -9,7 +9,7 @@ import pytest
 
 from agentkit import Agent, load_settings
 from agentkit.errors import BadInput
-from agentkit.testing import ScriptedChatModel, call
+from agentkit.testing import ScriptedChatModel, call, check_plugin
 
 
 @pytest.fixture(autouse=True)
@@ -20,6 +20,10 @@ def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def agent(to: str) -> Agent:
     model = ScriptedChatModel(script=[call("convert_units", value=212, unit="degF", to=to), "Done."])
     return Agent(model, plugins=[agentkit_units], settings=load_settings(plugins={"enabled": []}))
+
+
+def test_the_plugin_conforms() -> None:
+    check_plugin(agentkit_units, calls={"convert_units": {"value": 1, "unit": "ft", "to": "m"}})
 
 
 @pytest.mark.parametrize(
