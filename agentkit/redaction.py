@@ -21,7 +21,7 @@ _LABELS = ("password=", "passwd=", "key=", "token=", "secret=", "sig=", "signatu
 _LABEL = r"(?:password|passwd|api[_-]?key|access[_-]?token|auth[_-]?token|client[_-]?secret)="
 _LABEL_OF_URL = r"[?&](?:token|key|sig|signature|secret)="
 _LABEL_OF_HEADER = r"authorization['\"]?\s*[:=]\s*['\"]?(?:bearer|basic)\s+"
-_LABELLED = re.compile(rf"((?:[?&;\s'\"]|^){_LABEL}|{_LABEL_OF_URL}|{_LABEL_OF_HEADER})[^\s&;'\"\[]+", re.IGNORECASE)
+_LABELLED = re.compile(rf"((?:[?&;\s'\"]|^){_LABEL}|{_LABEL_OF_URL}|{_LABEL_OF_HEADER})[^\s&;'\"\[\\]+", re.IGNORECASE)
 _LABELLED_CUT = re.compile(rf"{_LABEL}|{_LABEL_OF_URL}|{_LABEL_OF_HEADER}", re.IGNORECASE)
 _SHORTEST = 6
 """Values below this length are not masked: they would blank out ordinary words."""
@@ -79,13 +79,14 @@ def _secrets(name: str, value: str) -> Iterator[str]:
 
 
 def _written(secret: str) -> Iterator[str]:
-    """The secret as it stands in texts, in JSON, in Python and in URLs."""
+    """The secret as it stands in texts, in JSON (JSON in a string of JSON, too), in Python and in URLs."""
     secret = secret.strip()
     if len(secret) < _SHORTEST:
         return
     yield secret
     for ascii_only in (False, True):
-        yield json.dumps(secret, ensure_ascii=ascii_only)[1:-1]
+        once = json.dumps(secret, ensure_ascii=ascii_only)[1:-1]
+        yield from (once, json.dumps(once, ensure_ascii=ascii_only)[1:-1])
     yield repr(secret)[1:-1]
     yield quote(secret, safe="", errors="surrogateescape")
     yield quote_plus(secret, errors="surrogateescape")

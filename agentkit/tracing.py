@@ -23,7 +23,7 @@ from langgraph.types import Command
 from pydantic import BaseModel
 
 from agentkit.errors import TraceNotFound, warn
-from agentkit.redaction import redact
+from agentkit.redaction import may_hold_secret, redact, redacted
 from agentkit.settings import Settings, TraceSettings
 
 if TYPE_CHECKING:
@@ -233,10 +233,15 @@ class _Writer:
 def _storable(row: dict[str, Any]) -> dict[str, Any]:
     """The row as Postgres takes it: JSON with secrets masked and without NUL characters, which jsonb refuses."""
     as_json = {
-        key: redact(json.dumps(plain(row[key]), ensure_ascii=False)).replace("\\u0000", "")
-        for key in ("inputs", "outputs", "metadata")
+        key: _masked(plain(row[key])).replace("\\u0000", "") for key in ("inputs", "outputs", "metadata")
     }
     return row | as_json | {"error": redact(row["error"]).replace("\0", "") if row["error"] else None}
+
+
+def _masked(value: Any) -> str:
+    """Plain data as JSON. Masking in JSON itself is quick but may break it: that only tells if there is a need to."""
+    text = json.dumps(value, ensure_ascii=False)
+    return json.dumps(redacted(value), ensure_ascii=False) if may_hold_secret(text) else text
 
 
 def plain(value: Any) -> Any:

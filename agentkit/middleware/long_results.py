@@ -19,6 +19,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from agentkit.events import ToolFinished, ToolStarted
 from agentkit.middleware.tool_calls import AsyncHandler, GraphTool, Handler
+from agentkit.redaction import redact
 from agentkit.results import BRIEF_LIMIT
 from agentkit.runs import Run
 
@@ -89,7 +90,7 @@ def _kept(messages: Iterable[AnyMessage]) -> dict[str, str]:
 def _shortened(request: ToolCallRequest, answer: ToolMessage | Command[Any]) -> ToolMessage | Command[Any]:
     if not isinstance(answer, ToolMessage):
         return answer
-    whole = _whole(request, answer)
+    whole = redact(_whole(request, answer))  # before it is cut: a part of a secret is not known as one
     if len(whole) <= BRIEF_LIMIT:
         return answer
     handle = f"result:{secrets.token_hex(3)}"
