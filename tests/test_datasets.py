@@ -255,6 +255,7 @@ def test_a_folder_that_the_settings_allow_may_be_opened(workspace: Path) -> None
 
 
 def test_a_slip_of_a_model_is_repaired_and_told_and_a_persons_is_not(space: Workspace) -> None:
+    _write("tumours.csv", space.root)
     note = "'tumors.csv' does not exist; 'tumours.csv' was used."
     assert resolve_name("tumors.csv", space, by_model=True) == ("tumours.csv", note)
     assert resolve_name("tumors.csv", space, by_model=False) == ("tumors.csv", "")
