@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMessage, ToolMessage
+from langchain_core.outputs import ChatResult
 
 from agentkit import Agent, TextResult, ToolSpec, hookimpl, load_settings
 from agentkit.errors import ContextExceeded
@@ -115,10 +116,10 @@ def test_without_a_known_context_nothing_is_left_out_and_a_setting_gives_one(wor
 
 def test_a_model_that_finds_the_request_too_long_gets_a_shorter_one() -> None:
     class Small(ScriptedChatModel):
-        def _next(self, messages: list[BaseMessage]) -> AIMessage:
+        def _generate(self, messages: list[BaseMessage], *args: Any, **options: Any) -> ChatResult:
             if len(seen_text(messages)) > 6_000:
                 raise ContextExceeded("too long")
-            return super()._next(messages)
+            return super()._generate(messages, *args, **options)
 
     model = Small(script=["word " * 200])
     with agent_with(model) as agent:

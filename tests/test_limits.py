@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
+from langchain_core.outputs import ChatGeneration, ChatResult
 
 from agentkit import Agent, TextResult, ToolContext, ToolResult, ToolSpec, hookimpl
 from agentkit.context import cancellation
@@ -111,6 +113,18 @@ def settings(workspace: Path) -> Callable[[str], None]:
 
 def make(*script: Any, **model: Any) -> Agent:
     return Agent(ScriptedChatModel(script=list(script), **model), plugins=[Plugin()])
+
+
+class Reacting(ScriptedChatModel):
+    """Does `react` with the messages first; what that gives is its answer, else the script's next step is."""
+
+    react: Callable[[list[BaseMessage]], AIMessage | None]
+
+    def _generate(self, messages: list[BaseMessage], *args: Any, **options: Any) -> ChatResult:
+        answer = self.react(messages)
+        if answer is not None:
+            return ChatResult(generations=[ChatGeneration(message=answer)])
+        return super()._generate(messages, *args, **options)
 
 
 def looks(count: int) -> list[AIMessage]:
@@ -216,28 +230,21 @@ def test_a_tool_is_stopped_when_the_seconds_are_used_up(settings: Any) -> None:
 def test_a_call_of_the_model_is_stopped_when_the_seconds_are_used_up(settings: Any) -> None:
     settings("[limits]\nseconds = 0.3\n")
 
-    class Silent(ScriptedChatModel):
-        """Ends as agentkit's remote models do: when the run is stopped."""
+    def end_when_stopped(_: list[BaseMessage]) -> AIMessage:
+        stopped = cancellation.get()
+        assert stopped is not None
+        assert stopped.wait(20)
+        raise Cancelled("the run was stopped.")
 
-        def _next(self, messages: list[BaseMessage]) -> AIMessage:
-            stopped = cancellation.get()
-            assert stopped is not None
-            assert stopped.wait(20)
-            raise Cancelled("the run was stopped.")
-
-    with Agent(Silent(script=["unused"])) as agent, pytest.raises(BudgetExceeded, match=r"0\.3 of 0\.3 seconds"):
+    model = Reacting(script=["unused"], react=end_when_stopped)
+    with Agent(model) as agent, pytest.raises(BudgetExceeded, match=r"0\.3 of 0\.3 seconds"):
         agent.ask("Hello?")
 
 
 def test_seconds_of_a_thread_count_what_was_worked(settings: Any) -> None:
     settings("[limits.thread]\nseconds = 0.3\n")
 
-    class Slow(ScriptedChatModel):
-        def _next(self, messages: list[BaseMessage]) -> AIMessage:
-            time.sleep(0.2)
-            return super()._next(messages)
-
-    with Agent(Slow(script=["Yes."]), plugins=[Plugin()]) as agent:
+    with Agent(Reacting(script=["Yes."], react=lambda _: time.sleep(0.2)), plugins=[Plugin()]) as agent:
         thread = agent.ask("1").thread_id
         agent.ask("2", thread=thread)
         with pytest.raises(BudgetExceeded, match=r"of 0\.3 seconds"):
@@ -342,18 +349,14 @@ def test_a_refused_call_is_not_asked_about_twice() -> None:
 
 
 def test_a_long_result_is_read_in_parts_and_nothing_of_it_is_lost() -> None:
-    class Reader(ScriptedChatModel):
-        """Reads on until a result says nothing of a next part."""
+    def read_on(messages: list[BaseMessage]) -> AIMessage:
+        last = messages[-1].text
+        if "read_result shows the next" not in last:
+            return AIMessage("Read.") if isinstance(messages[-1], ToolMessage) else call("tell", lines=200)
+        number, _, _, _, handle = last.rpartition("[part ")[2].split(";")[0].split()
+        return call("read_result", id=f"part-{number}", result=handle, part=int(number) + 1)
 
-        def _next(self, messages: list[BaseMessage]) -> AIMessage:
-            super()._next(messages)
-            last = messages[-1].text
-            if "read_result shows the next" not in last:
-                return AIMessage("Read.") if isinstance(messages[-1], ToolMessage) else call("tell", lines=200)
-            number, _, _, _, handle = last.rpartition("[part ")[2].split(";")[0].split()
-            return call("read_result", id=f"part-{number}", result=handle, part=int(number) + 1)
-
-    model = Reader(script=["unused"])
+    model = Reacting(script=["unused"], react=read_on)
     with Agent(model, plugins=[Plugin()]) as agent:
         reply = agent.ask("Tell me")
     shown = "\n".join(c.result.rpartition("\n[part ")[0] for c in reply.tool_calls)
@@ -389,3 +392,26 @@ def test_a_part_that_is_not_there_is_told_with_what_there_is() -> None:
     handle = reply.tool_calls[0].result.rpartition("[part ")[2].split(";")[0].split()[-1]
     assert handle in reply.tool_calls[1].result
     assert "'part'" in reply.tool_calls[2].result
+
+
+def test_the_limits_hold_in_an_async_graph_too(settings: Any) -> None:
+    settings("[limits]\ntokens = 1000\ntool_calls = 4\n")
+    script = [
+        used(call("ask_twice", id="1", question="Why?"), 100, 10), used("Because.", 100, 10),
+        call("tell", id="2", lines=300), call("tell", id="3", lines=300), used(call("look", id="4", name="a"), 770, 20),
+        "unused",
+    ]  # fmt: skip
+
+    async def run(agent: Agent, thread: str) -> None:
+        context = agent._new_run(thread, False)
+        config: Any = {"configurable": {"thread_id": thread}}
+        await agent.graph.ainvoke({"messages": [("user", "Go")]}, config, context=context)
+
+    with make(*script) as agent:
+        with pytest.raises(BudgetExceeded, match="1,010 of 1,000 tokens"):
+            asyncio.run(run(agent, "async-limits"))
+        messages = agent.graph.get_state({"configurable": {"thread_id": "async-limits"}}).values["messages"]
+    asked, told, again, looked = (m.text for m in messages if m.type == "tool")
+    assert (asked, looked) == ("Because.", "a holds 3 things.")
+    assert "read_result shows the next one" in told
+    assert "already made" in again

@@ -31,6 +31,7 @@ SECONDS = "seconds"
 """Where a message keeps how long it took: `response_metadata` of the model's, `artifact` of a tool's."""
 USAGE = "usage"
 """Where a tool message's artifact keeps the tokens that the tool itself used, by model."""
+_LIMITS = ThreadLimitSettings.__struct_fields__
 _PLACES = {"run": "[limits]", "thread": "[limits.thread]"}
 
 _tool_usage: ContextVar[UsageMetadataCallbackHandler | None] = ContextVar("agentkit_tool_usage", default=None)
@@ -99,7 +100,11 @@ class Budget(AgentMiddleware[AgentState[Any], Run]):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__()
-        self._limits: dict[str, ThreadLimitSettings] = {"run": settings.limits, "thread": settings.limits.thread}
+        scopes: dict[str, ThreadLimitSettings] = {"run": settings.limits, "thread": settings.limits.thread}
+        # a long thread is only counted where somebody set a limit for it
+        self._limits = {
+            s: limits for s, limits in scopes.items() if any(getattr(limits, n) is not None for n in _LIMITS)
+        }
         money = any(limits.money is not None for limits in self._limits.values())
         self._prices = Prices(settings.prices) if money else None
 
@@ -136,7 +141,7 @@ class Budget(AgentMiddleware[AgentState[Any], Run]):
             self._prices.of(_model_name(request))
         thread_id = request.runtime.context.thread_id
         for scope, limits, used in self._used(request.messages):
-            for name in ("model_calls", "tool_calls", "tokens", "money", "seconds"):
+            for name in _LIMITS:
                 limit, amount = getattr(limits, name), getattr(used, name)
                 # the calls of tools are all made: the model may still answer
                 if limit is not None and (amount > limit if name == "tool_calls" else amount >= limit):
