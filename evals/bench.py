@@ -1,28 +1,31 @@
 """`make bench`: how fast agentkit is, always as a ratio against a named baseline in the same run.
 
-python -m evals.bench [startup] [turn] [first-token]
+python -m evals.bench [startup] [turn] [threads] [first-token]
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from agentkit import Agent, ToolResult, ToolSpec, hookimpl
 from agentkit.settings import load_settings
-from agentkit.storage import Storage
-from agentkit.testing import ScriptedChatModel, call
 
-TURNS = 30
+TURNS = 60
 TOOLS = 10
 STARTS = 15
+THREADS = 200
 
 
 class Echo(ToolResult):
@@ -66,60 +69,94 @@ def startup() -> None:
 
 
 def turn() -> None:
-    """One turn of 3 model calls and 2 tool calls: an Agent against bare create_agent, both with Postgres at `sync`."""
-    with tempfile.TemporaryDirectory() as folder, Storage(load_settings(folder)) as storage:
-        bare = _bare_turn(storage)
-        with _agent(folder) as agent:
-            full = _agent_turn(agent)
-            for work in (bare, full):
-                for _ in range(5):
-                    work()
-            # one after the other in turn, so that both meet the same machine
-            pairs = [(timed(bare), timed(full)) for _ in range(TURNS)]
+    """One turn of 3 model calls and 2 tool calls: an Agent against bare create_agent, both with Postgres at `sync`.
+
+    Both talk through the same client to a scripted model over HTTP.
+    """
+    with _agent() as agent, _bare_turn(agent) as bare:
+        works = bare, lambda: agent.ask("Say it")
+        for work in works:
+            for _ in range(5):
+                work()
+        # one after the other in turn, so that both meet the same machine
+        pairs = [tuple(timed(work) for work in works) for _ in range(TURNS)]
     base, own = (statistics.median(column) for column in zip(*pairs, strict=True))
     print(f"turn         create_agent       {base * 1000:7.1f} ms   1.00 x   (PostgresSaver, sync, {TOOLS} tools)")
     print(f"turn         Agent              {own * 1000:7.1f} ms   {own / base:5.2f} x   (tracing on)")
 
 
-def _script() -> list[Any]:
-    return [call("echo_1", id="a", text="one"), call("echo_2", id="b", text="two"), "Both said."]
+def threads() -> None:
+    """THREADS conversations at once on one Postgres, each the turn above: turns a second, and the slowest."""
+    with _agent() as agent, _bare_turn(agent) as bare:
+        works = {"create_agent": bare, "Agent": lambda: agent.ask("Say it")}
+        rates = {name: _at_once(work) for name, work in works.items()}
+    for name, (rate, slowest) in rates.items():
+        ratio = rates["create_agent"][0] / rate
+        print(f"threads      {name:18} {rate:7.1f} /s   {ratio:5.2f} x   ({THREADS} at once, slowest {slowest:.1f} s)")
 
 
-def _bare_turn(storage: Storage) -> Callable[[], object]:
+def _at_once(work: Callable[[], Any]) -> tuple[float, float]:
+    """Turns a second, and the seconds of the slowest turn. An error of any thread is raised."""
+    work()
+    start = threading.Barrier(THREADS + 1)
+
+    def wait_and_work() -> float:
+        start.wait()
+        return timed(work)
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        done = [pool.submit(wait_and_work) for _ in range(THREADS)]
+        start.wait()
+        total = timed(lambda: [d.result() for d in done])
+    return THREADS / total, max(d.result() for d in done)
+
+
+@contextmanager
+def _bare_turn(agent: Agent) -> Iterator[Callable[[], object]]:
     from langchain.agents import create_agent
     from langchain_core.tools import StructuredTool
     from langgraph.checkpoint.postgres import PostgresSaver
+    from psycopg.rows import dict_row
+    from psycopg_pool import ConnectionPool
 
     def say(text: str) -> str:
         """Say it again."""
         return text
 
     tools = [StructuredTool.from_function(say, name=f"echo_{i}") for i in range(TOOLS)]
-    model = ScriptedChatModel(script=_script())
-    graph = create_agent(model, tools, checkpointer=PostgresSaver(storage.pool()))
-    count = iter(range(10**6))
+    options = {"autocommit": True, "row_factory": dict_row, "prepare_threshold": 0}
+    count = itertools.count()
+    with ConnectionPool[Any](agent.services.storage.url, kwargs=options, max_size=10) as pool:
+        graph: Any = create_agent(agent.services.model, tools, checkpointer=PostgresSaver(pool))
 
-    def work() -> object:
-        model.seen.clear()
-        config: Any = {"configurable": {"thread_id": f"bare-{next(count)}"}}
-        return graph.invoke({"messages": [("user", "Say it")]}, config, durability="sync")
+        def work() -> object:
+            config: Any = {"configurable": {"thread_id": f"bare-{next(count)}"}}
+            return graph.invoke({"messages": [("user", "Say it")]}, config, durability="sync")
 
-    return work
-
-
-def _agent(folder: str) -> Agent:
-    (Path(folder) / "agentkit.toml").write_text("[plugins]\nenabled = []\n", encoding="utf-8")
-    return Agent(ScriptedChatModel(script=_script()), plugins=[Plugin()], settings=load_settings(folder))
+        yield work
 
 
-def _agent_turn(agent: Agent) -> Callable[[], object]:
-    model: Any = agent.services.model
+@contextmanager
+def _agent() -> Iterator[Agent]:
+    """An agent with the bench's tools alone, in a folder of its own, on a scripted model over HTTP."""
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "agentkit.toml").write_text('[plugins]\nenabled = ["openai"]\n', encoding="utf-8")
+        settings = load_settings(folder)
+        with (
+            _model_server(Path(folder) / "port") as url,
+            Agent(f"{url}#scripted", plugins=[Plugin()], settings=settings) as agent,
+        ):
+            agent.ask("Say it")
+            yield agent
 
-    def work() -> object:
-        model.seen.clear()
-        return agent.ask("Say it")
 
-    return work
+@contextmanager
+def _model_server(port: Path) -> Iterator[str]:
+    with subprocess.Popen([sys.executable, "-m", "evals.model_server", str(port)]) as server:
+        while not (port.exists() and port.read_text()):
+            time.sleep(0.05)
+        yield f"http://127.0.0.1:{port.read_text()}/v1"
+        server.terminate()
 
 
 _FIRST_WORD = """
@@ -163,7 +200,7 @@ def timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-BENCHES = {"startup": startup, "turn": turn, "first-token": first_token}
+BENCHES = {"startup": startup, "turn": turn, "threads": threads, "first-token": first_token}
 
 if __name__ == "__main__":
     for name in sys.argv[1:] or BENCHES:
