@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
 EMBEDDED = "local"
+_CLIENTS = ("httpx", "httpx2", "openai._base_client", "anthropic._base_client")
+"""Loggers of what the SDKs send with."""
 NOT_A_MODEL = "what was sent is not the answer of a chat model"
 
 
@@ -47,6 +50,8 @@ def spec_of(name: str, plugins: Plugins) -> ModelSpec:
 def create(name: str, settings: Settings, plugins: Plugins) -> BaseChatModel:
     """Make the chat model. Raises ModelNotFound, ProviderError (a key is missing), MissingExtra."""
     spec = spec_of(name, plugins)
+    for logger in _CLIENTS:
+        logging.getLogger(logger).addFilter(_masked)
     try:
         # an address is its own name: the server's scheme must not be guessed again
         rest = name if "://" in name else name.partition(":")[2]
@@ -82,6 +87,12 @@ _TOLD_IN_STREAM = {
     "api_error": 500,
     "server_error": 500,
 }
+
+
+def _masked(record: logging.LogRecord) -> bool:
+    """A filter of loggers: HTTP clients log the addresses that they ask, passwords included."""
+    record.msg, record.args = redact(record.getMessage()), ()
+    return True
 
 
 def explain(error: BaseException, name: str, bounds: ModelSettings | None = None) -> ProviderError:

@@ -1,7 +1,8 @@
 """An HTTP server with OpenAI's and Anthropic's protocol whose models are named after how they fail.
 
 `good` answers; `401`, `500`, `529`, ... are statuses; `429-after-N` asks to wait N seconds; `429-once-N` does so for
-the first request only, `500-once` fails only then; the other names are those of the methods below. Every error repeats the key that it was sent.
+the first request only, `500-once` fails only then; the other names are those of the methods below. Every error
+repeats the key that it was sent.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
@@ -57,10 +59,8 @@ class Answering(BaseHTTPRequestHandler):
         self.streams = bool(self.asked.get("stream"))
         model = self.asked["model"]
         self.owner.asked[model] += 1
-        try:
+        with suppress(BrokenPipeError, ConnectionResetError):
             self._behave(model)
-        except (BrokenPipeError, ConnectionResetError):
-            self.close_connection = True
 
     def _behave(self, model: str) -> None:
         name, _, wait = model.rpartition("-")
@@ -100,14 +100,12 @@ class Answering(BaseHTTPRequestHandler):
             body = json.dumps(self.whole()).encode()
             self.begin("application/json", {"content-length": str(len(body))})
             self.wfile.write(body[: len(body) // 2])
-        self.close_connection = True
 
     def cut_quietly(self) -> None:
         """The same where the end of the connection is the end of the answer: nothing but the contents tells."""
         body = b"".join(list(self.pieces())[:4]) if self.streams else json.dumps(self.whole()).encode()[:60]
-        self.begin("text/event-stream" if self.streams else "application/json", {"connection": "close"})
+        self.begin("text/event-stream" if self.streams else "application/json")
         self.wfile.write(body)
-        self.close_connection = True
 
     def garbage(self) -> None:
         body = b"<html><body>Please log in to this network</body></html>"
@@ -132,14 +130,14 @@ class Answering(BaseHTTPRequestHandler):
         self.owner.ended.wait()
 
     def silence_midway(self) -> None:
-        self.begin("text/event-stream", {"connection": "close"})
+        self.begin("text/event-stream")
         if self.streams:
             self.wfile.write(b"".join(list(self.pieces())[:4]))
         self.owner.ended.wait()
 
     def trickle(self) -> None:
         """Bytes, but never a word."""
-        self.begin("text/event-stream" if self.streams else "application/json", {"connection": "close"})
+        self.begin("text/event-stream" if self.streams else "application/json")
         while not self.owner.ended.wait(BEAT):
             self.wfile.write(b": still here\n\n" if self.streams else b" ")
 
@@ -147,7 +145,7 @@ class Answering(BaseHTTPRequestHandler):
         """Words, but never the last one."""
         if not self.streams:
             return self.trickle()
-        self.begin("text/event-stream", {"connection": "close"})
+        self.begin("text/event-stream")
         *begin, word = list(self.pieces())[:3]
         self.wfile.write(b"".join(begin))
         while not self.owner.ended.wait(BEAT):
@@ -223,28 +221,23 @@ class Answering(BaseHTTPRequestHandler):
         name = "" if self.openai else f"event: {value['type']}\n"
         return f"{name}data: {json.dumps(value)}\n\n".encode()
 
-    # -- HTTP
+    # -- HTTP; no connection is kept: each would be an open socket at the end of a test
 
-    def begin(self, kind: str, headers: dict[str, str]) -> None:
-        self.send_response(200)
-        self.send_header("content-type", kind)
-        for name, value in headers.items():
+    def begin(self, kind: str, headers: dict[str, str] | None = None, status: int = 200) -> None:
+        self.send_response(status)
+        for name, value in {"content-type": kind, "connection": "close", **(headers or {})}.items():
             self.send_header(name, value)
         self.end_headers()
 
     def json(self, status: int, value: dict[str, Any], headers: dict[str, str] | None = None) -> None:
         body = json.dumps(value).encode()
-        self.send_response(status)
-        for name, text in {"content-type": "application/json", "content-length": len(body), **(headers or {})}.items():
-            self.send_header(name, str(text))
-        self.end_headers()
+        self.begin("application/json", {"content-length": str(len(body)), **(headers or {})}, status)
         self.wfile.write(body)
 
     def events(self, pieces: Iterable[bytes]) -> None:
-        self.begin("text/event-stream", {"connection": "close"})
+        self.begin("text/event-stream")
         for piece in pieces:
             self.wfile.write(piece)
-        self.close_connection = True
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
         """Nothing: the tests look at what agentkit prints."""
