@@ -295,6 +295,15 @@ def test_a_loop_of_calls_is_stopped_with_the_reason_and_the_last_result(steps: t
     assert len(events[-1].reply.tool_calls) <= 2 * len(set(map(str, steps))) + 3
 
 
+def test_a_run_that_repeats_itself_but_gets_on_is_not_ended() -> None:
+    steps = [step for name in "abcde" for step in cycle(call("look", name=name), times=2)]
+    for i, step in enumerate(steps):
+        step.tool_calls[0]["id"] = f"call-{i}"
+    with make(*steps, "All seen.") as agent:
+        assert agent.ask("Look at a to e").text == "All seen."
+    assert made == [f"look {name}" for name in "abcde"]
+
+
 def test_a_call_that_fails_is_tried_once_more_and_then_stopped() -> None:
     failing.extend(["moon"] * 5)
     model = ScriptedChatModel(script=[*cycle(call("fetch", name="moon"), times=3), "It cannot be reached."])

@@ -7,6 +7,7 @@ only reads and something was made since.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
+from itertools import takewhile
 from typing import Any
 
 from langchain.agents.middleware import AgentMiddleware, AgentState, ModelRequest, ModelResponse
@@ -22,7 +23,7 @@ from agentkit.runs import Run, this_turn
 FAILURES = 2
 """How often the same call may fail before it is stopped, unless another one succeeds between."""
 STOPS = 3
-"""How many calls of a run are stopped before the run itself is."""
+"""How many calls in a row are stopped before the run itself is."""
 
 
 class Repetition(AgentMiddleware[AgentState[Any], Run]):
@@ -50,12 +51,13 @@ class Repetition(AgentMiddleware[AgentState[Any], Run]):
 def _ended(request: ModelRequest[Run]) -> ModelResponse[Any] | None:
     run = request.runtime.context
     turn = this_turn(request.state["messages"])
-    stopped = [m for m in turn if isinstance(m, ToolMessage) and why_not(m) == "repeated"]
+    answers = [m for m in reversed(turn) if isinstance(m, ToolMessage)]
+    stopped = list(takewhile(lambda m: why_not(m) == "repeated", answers))
     if len(stopped) < STOPS:
         return None
     names = ", ".join(sorted({str(m.name) for m in stopped}))
     text = f"I stopped here: the same calls were asked for again and again ({names})."
-    found = next((m.text for m in reversed(turn) if isinstance(m, ToolMessage) and m.status == "success"), "")
+    found = next((m.text for m in answers if m.status == "success"), "")
     if found:
         text = f"{text} The last result was:\n{found}"
     run.emit(TextDelta(text))
