@@ -232,9 +232,7 @@ class _Writer:
 
 def _storable(row: dict[str, Any]) -> dict[str, Any]:
     """The row as Postgres takes it: JSON with secrets masked and without NUL characters, which jsonb refuses."""
-    as_json = {
-        key: _masked(plain(row[key])).replace("\\u0000", "") for key in ("inputs", "outputs", "metadata")
-    }
+    as_json = {key: _masked(plain(row[key])).replace("\\u0000", "") for key in ("inputs", "outputs", "metadata")}
     return row | as_json | {"error": redact(row["error"]).replace("\0", "") if row["error"] else None}
 
 
