@@ -118,7 +118,7 @@ def _problem(error: BaseException, bounds: ModelSettings | None) -> str:
     if "Timeout" in kind:
         told = f" for {bounds.silence_seconds:g} s ([models] silence_seconds)" if bounds else " in time"
         return f": no answer{told}; {again}."
-    if _in_causes(error, "RemoteProtocolError", "ReadError"):
+    if _breaks_off(error):
         return f": the answer broke off before its end; {again}."
     if "Connect" in kind or isinstance(error, ConnectionError):
         return ": the provider cannot be reached; check the network and the address."
@@ -136,7 +136,7 @@ def is_passing(error: BaseException) -> bool:
     if status is not None:
         return status in _PASSING or status >= 500
     kind = type(error).__name__
-    return "Timeout" not in kind and ("Connect" in kind or isinstance(error, ConnectionError))
+    return "Timeout" not in kind and ("Connect" in kind or _breaks_off(error) or isinstance(error, ConnectionError))
 
 
 def retry_after(error: BaseException) -> float | None:
@@ -171,9 +171,10 @@ def _code(error: BaseException, key: str = "code") -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _in_causes(error: BaseException | None, *kinds: str) -> bool:
+def _breaks_off(error: BaseException | None) -> bool:
+    """Does the error, or one that it comes from, say that the connection ended amid an answer?"""
     while error is not None:
-        if type(error).__name__ in kinds:
+        if type(error).__name__ in ("RemoteProtocolError", "ReadError"):
             return True
         error = error.__cause__ or error.__context__
     return False
