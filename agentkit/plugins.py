@@ -31,7 +31,7 @@ from agentkit.specs import MiddlewareSpec, ModelSpec, PromptSource, ToolSpec
 GROUP = "agentkit"
 PACKAGE = "agentkit-ml"
 COMMANDS = frozenset(
-    "chat run tool tools eval models plugins prompts threads traces doctor trust demo".split()  # noqa: SIM905
+    "chat run tool tools eval models plugins prompts threads traces new doctor trust demo".split()  # noqa: SIM905
 )
 """The names of agentkit's own commands, which no plugin can take."""
 SLOW_SECONDS = 10.0

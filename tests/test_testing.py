@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import re
 import time
 import tomllib
 from collections.abc import Callable
@@ -207,3 +208,11 @@ def register_prompts():
         from tests.test_house import HEAVY as AT_START_UP
 
         assert set(AT_START_UP) <= HEAVY
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_the_examples_of_docs_testing_run(workspace: Path, number: int) -> None:
+    page = (ROOT / "docs" / "testing.md").read_text(encoding="utf-8")
+    examples = re.findall(r"^```python\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    assert len(examples) == 2
+    exec(compile(examples[number], "docs/testing.md", "exec"), {})

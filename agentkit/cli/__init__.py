@@ -23,6 +23,10 @@ COMMANDS = {
     "prompts": ("agentkit.cli.prompts:prompts", "Look at the prompt files."),
     "threads": ("agentkit.cli.threads:threads", "List, export and delete stored conversations."),
     "traces": ("agentkit.cli.traces:traces", "Look at traced runs in the local store."),
+    "new": (
+        "agentkit.cli.new:new",
+        "Write a new plugin: a small package with one tool, tests that pass, and a README.",
+    ),
     "doctor": ("agentkit.cli.doctor:doctor", "Check this installation and folder."),
     "trust": ("agentkit.cli.trust:trust", "Allow what agentkit.toml of this folder would run, open or send elsewhere."),
     "demo": ("agentkit.cli.demo:demo", "The guided tour on real data."),
