@@ -153,10 +153,12 @@ def _agent() -> Iterator[Agent]:
 @contextmanager
 def _model_server(port: Path) -> Iterator[str]:
     with subprocess.Popen([sys.executable, "-m", "evals.model_server", str(port)]) as server:
-        while not (port.exists() and port.read_text()):
-            time.sleep(0.05)
-        yield f"http://127.0.0.1:{port.read_text()}/v1"
-        server.terminate()
+        try:
+            while not (port.exists() and port.read_text()):
+                time.sleep(0.05)
+            yield f"http://127.0.0.1:{port.read_text()}/v1"
+        finally:
+            server.terminate()
 
 
 _FIRST_WORD = """
