@@ -100,6 +100,18 @@ def test_a_first_request_that_is_itself_long_is_shortened_later() -> None:
     assert model.seen[-1][1].text.count("more words") < 100
 
 
+def test_handles_of_what_is_left_out_are_still_told() -> None:
+    made = [call("look", id=f"call-{i}", name=f"model:churn/{i + 1} in a box") for i in range(3)]
+    chatter = ["word " * 100] * 15
+    script = [s for pair in zip(made, ["Looked."] * 3, strict=True) for s in pair]
+    model = ScriptedChatModel(script=[*script, *chatter], profile={"max_input_tokens": 2_000})
+    with agent_with(model) as agent:
+        thread = None
+        for turn in range(18):
+            thread = agent.ask(f"Go on with {turn}", thread=thread).thread_id
+    assert "results named: model:churn/1, model:churn/2, model:churn/3" in model.seen[-1][1].text
+
+
 def test_without_a_known_context_nothing_is_left_out_and_a_setting_gives_one(workspace: Path) -> None:
     def talk() -> list[BaseMessage]:
         model = ScriptedChatModel(script=["word " * 200])
@@ -131,8 +143,8 @@ def test_a_model_that_finds_the_request_too_long_gets_a_shorter_one() -> None:
             agent.ask("much " * 4_000, thread=thread)
 
 
-def note(lines: list[str], unlisted: int) -> str:
-    return "\n".join([f"{unlisted} more", *lines])
+def note(*, lines: list[str], unlisted: int, handles: list[str]) -> str:
+    return "\n".join([f"{unlisted} more", *lines, *handles])
 
 
 words = st.text("abc xyz, 123 \n äß漢", max_size=120)

@@ -11,8 +11,9 @@ import re
 from bisect import bisect_right
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import accumulate
-from typing import Any
+from typing import Any, Protocol
 
 from langchain.agents.middleware import AgentMiddleware, AgentState, ModelRequest, ModelResponse
 from langchain_core.exceptions import ContextOverflowError
@@ -38,6 +39,8 @@ _REQUEST_LENGTH = 100
 _ANSWER_LENGTH = 160
 _MESSAGE_TOKENS = 5
 _PICTURE_TOKENS = 1_000
+_HANDLE = re.compile(r"\b(?:model|table|figure|result):[\w.-]*\w(?:/\d+)?")
+_HANDLES = 10
 _TOO_LONG = (ContextOverflowError, ContextExceeded)
 # a short word, a digit, a run of punctuation or a character of another script: near what tokenizers make of them
 _TOKEN = re.compile(r"[A-Za-z]{1,6}|\d|[^\w\s]{1,2}|[^\W\dA-Za-z]|\n+")
@@ -112,10 +115,8 @@ class History(AgentMiddleware[AgentState[Any], Run]):
         room = self._room(request)
         if room is None:
             return request
-        render = request.runtime.context.services.prompts.get("history").text
-        messages = fitting(
-            request.messages, room, lambda lines, unlisted: render("user", lines=lines, unlisted=unlisted)
-        )
+        prompt = request.runtime.context.services.prompts.get("history")
+        messages = fitting(request.messages, room, partial(prompt.text, "user"))
         return request if messages is request.messages else request.override(messages=messages)
 
     def _room(self, request: ModelRequest[Run]) -> int | None:
@@ -157,11 +158,17 @@ def context_of(model: Any) -> int | None:
     return int(context) - int(getattr(model, "max_tokens", None) or 0) if context else None
 
 
-def fitting(messages: list[AnyMessage], room: int, note: Callable[[list[str], int], str]) -> list[AnyMessage]:
+class Note(Protocol):
+    """Tells what is left out: a line for each part, how many lines before these are not told, and handles."""
+
+    def __call__(self, *, lines: list[str], unlisted: int, handles: list[str]) -> str: ...
+
+
+def fitting(messages: list[AnyMessage], room: int, note: Note) -> list[AnyMessage]:
     """The messages that fit into `room` tokens; the same list if all do.
 
     Kept are the first request with its answer, the latest unit with the request that it belongs to, and as many
-    units before it as fit. `note(lines, unlisted)` tells what is left out; it stands with the first request.
+    units before it as fit. The note stands with the first request.
     """
     # a token has at least one character: a short thread needs no closer look
     if sum(_size(m, len) for m in messages) <= room:
@@ -170,9 +177,9 @@ def fitting(messages: list[AnyMessage], room: int, note: Callable[[list[str], in
     start = thread.start()
     if start == 0:
         return messages
-    lines = list(thread.left_out(start))
-    told = _within(lines, int(room * _NOTE_SHARE))
-    text = note(told, len(lines) - len(told)).strip() if lines else ""
+    lines, handles = list(thread.left_out(start)), thread.handles(start)
+    told = _within(lines, int(room * _NOTE_SHARE) - estimated_tokens(" ".join(handles)))
+    text = note(lines=told, unlisted=len(lines) - len(told), handles=handles).strip() if lines or handles else ""
     units, first, head = thread.units, thread.first, thread.request_of(start)
     between = [units[i] for i in (thread.answer, head) if i is not None and first < i < start]
     limit = None if head == first else int(room * _FIRST_SHARE)
@@ -212,6 +219,11 @@ class _Thread:
             unit = self.units[i]
             if i not in (head, self.answer) and (i > head or not unit.is_step):
                 yield unit.line()
+
+    def handles(self, start: int) -> list[str]:
+        """The last handles of results that are left out: a later request may mean one of them."""
+        gone = [m.text for unit in self.units[self.first + 1 : start] for m in unit.messages if m.type == "tool"]
+        return list(dict.fromkeys(h for text in reversed(gone) for h in _HANDLE.findall(text)))[:_HANDLES][::-1]
 
     def _first_answer(self, room: int) -> int | None:
         if len(self.requests) < 2:
