@@ -20,6 +20,9 @@ from agentkit import Agent, TextResult, ToolContext, ToolSpec, hookimpl, load_se
 from agentkit.errors import AgentkitError, BadInput
 from agentkit.testing import ScriptedChatModel, call
 from tests.plugins.fault_server import FaultServer
+from tests.test_tracing import Collector, collector
+
+__all__ = ["collector"]
 
 URL_PASSWORD = "Url%2FPassword-77a"
 PLANTED = {
@@ -157,6 +160,21 @@ def test_no_secret_is_in_checkpoints_traces_results_or_logs(
     assert "errors.log" in marked
     printed = capsys.readouterr()
     assert not found_in(caplog.text + printed.out + printed.err)
+
+
+def test_no_secret_goes_to_langsmith(planted: Path, collector: Collector, workspace: Path) -> None:
+    script = [
+        call("leak_result", "c1", text=EVERYTHING),
+        call("leak_error", "c2", text="e"),
+        call("leak_crash", "c3", text="c"),
+        RuntimeError(EVERYTHING),
+    ]
+    with Agent(ScriptedChatModel(script=script), plugins=[Leaky()]) as agent, pytest.raises(AgentkitError):
+        agent.ask(EVERYTHING)
+    sent = b"".join(collector.bodies).decode("utf-8", "replace")
+    assert MARK in sent
+    assert "leak_crash" in sent
+    assert found_in(sent) == set()
 
 
 @pytest.mark.parametrize("fault", ["401", "400", "overloaded-midway"])

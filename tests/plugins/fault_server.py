@@ -1,8 +1,8 @@
 """An HTTP server with OpenAI's and Anthropic's protocol whose models are named after how they fail.
 
-`good` answers; `401`, `500`, `529`, ... are statuses; `429-after-N` asks to wait N seconds; `429-once-N` does so for
-the first request only, `500-once` fails only then; the other names are those of the methods below. Every error
-repeats the key that it was sent.
+`401`, `500`, `529`, ... are statuses; `429-after-N` asks to wait N seconds; `429-once-N` does so for the first request
+only, `500-once` fails only then; the other names are those of the methods below, and `good` is also any other name.
+Every error repeats the key that it was sent.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Answering(BaseHTTPRequestHandler):
         elif name == "429-once" or model == "500-once":
             self.good()
         else:
-            getattr(self, model.replace("-", "_"))()
+            getattr(self, model.replace("-", "_"), self.good)()
 
     # -- how a model may behave
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from agentkit import Agent, Settings, load_settings
-from agentkit.errors import AgentkitError, Cancelled, ModelNotFound, ProviderError
+from agentkit.errors import AgentkitError, Cancelled, ModelNotFound, ProviderError, SettingsError
 from agentkit.events import Finished, Notice, TextDelta
 from tests.plugins.fault_server import ANSWER, READ, WRITTEN, FaultServer
 
@@ -307,6 +307,14 @@ class TestCommand:
         assert time.monotonic() - start < 4
         assert process.returncode == 130
         assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"silence_seconds": 0}, {"answer_seconds": -1}, {"retries": -1}, {"retries": 1.5}, {"timeout": 3}]
+)
+def test_bounds_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(SettingsError, match="models"):
+        load_settings(models=wrong)
 
 
 def test_what_a_tool_asks_of_the_model_is_bounded_too(provider: str) -> None:
