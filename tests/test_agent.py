@@ -281,10 +281,11 @@ def test_a_failing_provider_is_a_sentence_without_its_text() -> None:
 def test_a_fallback_answers_when_the_first_model_is_down(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from agentkit import models
 
-    (workspace / "agentkit.toml").write_text('fallbacks = ["spare:x"]\n')
+    (workspace / "agentkit.toml").write_text('fallbacks = ["local"]\n')
     monkeypatch.setattr(models, "create", lambda *_: ScriptedChatModel(script=["From the spare."]))
     with make(ConnectionError("down")) as agent:
-        assert agent.ask("Hello").text == "From the spare."
+        reply = agent.ask("Hello")
+        assert (reply.text, reply.model) == ("From the spare.", "local")
 
 
 def test_the_async_twins_do_the_same() -> None:
