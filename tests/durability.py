@@ -156,6 +156,13 @@ def edited(folder: Path, home: Path, item: str, out: Connection) -> None:
         working.resume(reply.thread_id, Answer("edit", {"item": f"{item}-edited"}))
 
 
+def dying(folder: Path, home: Path, item: str, after: str) -> None:
+    """Ask, and die as soon as this tool is done."""
+    os.environ[DIES_AFTER] = after
+    with agent(folder, home) as working:
+        working.ask(f"Work on {item}", yes=True)
+
+
 def turn(folder: Path, home: Path, item: str, thread: str | None, out: Connection) -> None:
     """What a process does: ask, or resume the thread. Sends `ready` and then the reply."""
     with agent(folder, home) as working:

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import random
 import signal
+import subprocess
+import tempfile
+import threading
 import time
+from collections.abc import Callable, Iterator
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
+from psycopg.types.json import Jsonb
 
-from agentkit.errors import BadInput
+from agentkit import Agent
+from agentkit.errors import BadInput, StorageError
+from agentkit.postgres import connections, schema
 from agentkit.settings import load_settings
 from agentkit.storage import Storage
 from agentkit.threads import Threads
@@ -147,3 +155,142 @@ def test_two_processes_of_ten_threads_share_a_folder(workspace: Path, home: Path
             assert done == ["begin", "end", "told"] * len(STEPS)
     for process in multiprocessing.active_children():
         process.join()
+
+
+@pytest.fixture
+def own_home() -> Iterator[Path]:
+    """A home with a server of its own, where that server may run as another user."""
+    with tempfile.TemporaryDirectory(prefix="durability-") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder) / "home"
+
+
+@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.slow)])
+def test_a_run_goes_on_when_postgres_is_killed(workspace: Path, own_home: Path, kills: int) -> None:
+    seed = int(os.environ.get("AGENTKIT_TEST_SEED") or random.randrange(10**6))
+    chance = random.Random(seed)
+    resumed = 0
+    with durability.agent(workspace, own_home) as agent:
+        agent.ask("Work on nothing", yes=True)
+        usual = _seconds(lambda: agent.ask("Work on nothing", yes=True))
+        for number in range(kills):
+            item = f"{number}"
+            killer = threading.Timer(chance.uniform(0, usual), _kill_server, [own_home])
+            killer.start()
+            try:
+                text = agent.ask(f"Work on {item}", yes=True).text
+            except StorageError:
+                resumed += 1
+                thread = thread_of(agent.services.storage, item)
+                text = (agent.resume(thread, yes=True) if thread else agent.ask(f"Work on {item}", yes=True)).text
+            killer.join()
+            assert text == ANSWER.format(item), f"seed {seed}, kill {number}"
+            for tool in ("scribble", "labour"):
+                moments = [moment for moment, name in logged(workspace, item) if name == tool]
+                assert moments.count("begin") == 1, f"seed {seed}, kill {number}: {tool} ran again"
+    print(f"seed {seed}: {kills} kills of the server, {resumed} runs had to be resumed")
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def _kill_server(home: Path) -> None:
+    os.kill(int((home / "postgres" / "postmaster.pid").read_text().splitlines()[0]), signal.SIGKILL)
+
+
+@pytest.fixture
+def small_disk(own_home: Path) -> Iterator[Path]:
+    """A home on a disk of its own of 160 MB."""
+    own_home.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=160m,mode=755", "agentkit-test", str(own_home)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip(f"only root may mount a small disk: sudo {' '.join(mount)}")
+    try:
+        yield own_home
+    finally:
+        subprocess.run(["umount", "--lazy", str(own_home)], check=True)
+
+
+def test_a_run_on_a_full_disk_says_so_and_goes_on_when_there_is_room(workspace: Path, small_disk: Path) -> None:
+    with durability.agent(workspace, small_disk) as agent:
+        agent.ask("Work on nothing", yes=True)
+        thread = agent.ask("Work on it").thread_id
+        ballast = small_disk / "ballast"
+        _fill(ballast)
+        with pytest.raises(StorageError, match=r"(?i)no space left.*(free some space|room)"):
+            for _ in range(200):
+                agent.ask("Work on more", yes=True)
+        with pytest.raises(StorageError):
+            agent.resume(thread, yes=True)
+        ballast.unlink()
+        assert agent.resume(thread, yes=True).text == ANSWER.format("it")
+    assert [moment for moment, name in logged(workspace, "it") if name == "scribble"].count("begin") == 1
+
+
+def _fill(ballast: Path) -> None:
+    with contextlib.suppress(OSError), ballast.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
+
+
+@pytest.fixture
+def first_version(home: Path, workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The URL of a database with the schema of version 1, on the shared server."""
+    with Storage(load_settings(workspace, home=str(home))) as storage:
+        here = connections.parse(storage.url)
+        there = here | {"dbname": "first-version"}
+        schema.create_database(here, there["dbname"])
+        with monkeypatch.context() as patch:
+            patch.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:1])
+            schema.migrate(there)
+        yield connections.as_url("postgresql", there)
+        with connections.connected(here) as connection:
+            connection.execute('drop database "first-version" with (force)')
+
+
+LEFT_BY_THE_FIRST_VERSION = {
+    "threads": "thread_id, title, created_at, updated_at",
+    "tool_results": "thread_id, call_id, name, args, status, brief, result, seconds, created_at",
+    "checkpoints": "*",
+    "checkpoint_blobs": "*",
+    "checkpoint_writes": "*",
+}
+
+
+def test_a_run_that_the_first_version_left_is_migrated_and_resumed(
+    workspace: Path, home: Path, first_version: str
+) -> None:
+    item = workspace.name
+    process = processes.Process(target=durability.dying, args=(workspace, home, item, "scribble"))
+    process.start()
+    process.join()
+    with Storage(load_settings(workspace, home=str(home))) as storage, storage.pool().connection() as now:
+        thread = thread_of(storage, item)
+        with connections.connected(connections.parse(first_version)) as before:
+            for table, columns in LEFT_BY_THE_FIRST_VERSION.items():
+                _copy(now, before, table, columns, thread)
+    settings = load_settings(workspace, home=str(home), database_url=first_version)
+    with Agent("stepwise:", plugins=[durability], settings=settings) as agent:
+        assert agent.resume(str(thread), yes=True).text == ANSWER.format(item)
+    assert [moment for moment, name in logged(workspace, item) if name == "scribble"].count("begin") == 1
+
+
+def _copy(source: Any, target: Any, table: str, columns: str, thread: str | None) -> None:
+    for row in source.execute(f"select {columns} from {table} where thread_id = %s", [thread]).fetchall():
+        values = [Jsonb(value) if isinstance(value, dict) else value for value in row.values()]
+        places = ", ".join(["%s"] * len(row))
+        target.execute(f"insert into {table} ({', '.join(row)}) values ({places})", values)
+
+
+def test_a_schema_of_a_newer_version_is_refused_with_the_remedy(
+    workspace: Path, home: Path, first_version: str
+) -> None:
+    with connections.connected(connections.parse(first_version)) as connection:
+        connection.execute("update agentkit_schema set version = 99")
+        connection.execute("delete from agentkit_parts")
+    newer = Storage(load_settings(workspace, home=str(home), database_url=first_version))
+    with pytest.raises(StorageError, match=r"version 99, made by a newer agentkit.*Upgrade agentkit"):
+        newer.pool()
