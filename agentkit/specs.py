@@ -17,6 +17,8 @@ Risk = Literal["read", "write", "costly"]
 """`read` changes nothing, `write` needs a person's approval by default, `costly` takes time or money."""
 _TOOL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 """What every provider of chat models accepts as the name of a tool, and Python as the name of a function."""
+READ_RESULT = "read_result"
+"""The agent's own tool, which shows the rest of a long result: no plugin's tool can have this name."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,8 @@ class ToolSpec:
     def __post_init__(self) -> None:
         if not (isinstance(self.name, str) and _TOOL_NAME.fullmatch(self.name)):
             raise PluginError(f"{self.name!r} cannot be a tool's name: at most 64 letters, digits and underscores.")
+        if self.name == READ_RESULT:
+            raise PluginError(f"{self.name!r} is the name of a tool of agentkit itself: choose another one.")
         if self.risk not in get_args(Risk):
             raise PluginError(
                 f"tool {self.name!r}: risk must be one of {', '.join(get_args(Risk))}, not {self.risk!r}."

@@ -14,7 +14,7 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 
 from agentkit import Agent, TextResult, ToolContext, ToolResult, ToolSpec, hookimpl
 from agentkit.context import cancellation
-from agentkit.errors import BudgetExceeded, Cancelled, DatasetError, SettingsError
+from agentkit.errors import BudgetExceeded, Cancelled, DatasetError, PluginError, SettingsError
 from agentkit.events import Finished, TextDelta
 from agentkit.runs import Answer
 from agentkit.testing import ScriptedChatModel, call
@@ -388,6 +388,11 @@ def test_the_tool_for_the_rest_is_offered_only_where_there_is_one() -> None:
         agent.ask("Tell me")
     assert ["read_result" in names for names in offered] == [False, False, True]
     assert offered[2][: len(offered[0])] == offered[0]
+
+
+def test_no_plugin_can_take_the_name_of_that_tool() -> None:
+    with pytest.raises(PluginError, match="'read_result' is the name of a tool of agentkit itself"):
+        ToolSpec("read_result", f"{__name__}:tell", "Tell much")
 
 
 def test_a_part_that_is_not_there_is_told_with_what_there_is() -> None:

@@ -22,9 +22,8 @@ from agentkit.middleware.tool_calls import AsyncHandler, GraphTool, Handler
 from agentkit.redaction import redact
 from agentkit.results import BRIEF_LIMIT
 from agentkit.runs import Run
+from agentkit.specs import READ_RESULT
 
-READ = "read_result"
-"""The tool that shows the rest of a long result."""
 _HANDLE, _TEXT = "handle", "text"
 _PART = BRIEF_LIMIT - 100
 
@@ -42,7 +41,7 @@ class LongResults(AgentMiddleware[AgentState[Any], Run]):
     def __init__(self) -> None:
         super().__init__()
         summary = "Show a further part of an earlier result that was shortened"
-        self.tools = [GraphTool(name=READ, description=summary, args_schema=ReadResult)]
+        self.tools = [GraphTool(name=READ_RESULT, description=summary, args_schema=ReadResult)]
 
     def wrap_model_call(
         self, request: ModelRequest[Run], handler: Callable[[ModelRequest[Run]], ModelResponse[Any]]
@@ -55,10 +54,12 @@ class LongResults(AgentMiddleware[AgentState[Any], Run]):
         return await handler(_offered(request))
 
     def wrap_tool_call(self, request: ToolCallRequest, handler: Handler) -> ToolMessage | Command[Any]:
-        return _read(request) if request.tool_call["name"] == READ else _shortened(request, handler(request))
+        return _read(request) if request.tool_call["name"] == READ_RESULT else _shortened(request, handler(request))
 
     async def awrap_tool_call(self, request: ToolCallRequest, handler: AsyncHandler) -> ToolMessage | Command[Any]:
-        return _read(request) if request.tool_call["name"] == READ else _shortened(request, await handler(request))
+        return (
+            _read(request) if request.tool_call["name"] == READ_RESULT else _shortened(request, await handler(request))
+        )
 
 
 def parts(text: str) -> list[str]:
@@ -74,11 +75,11 @@ def parts(text: str) -> list[str]:
 
 
 def _offered(request: ModelRequest[Run]) -> ModelRequest[Run]:
-    others = [t for t in request.tools if getattr(t, "name", "") != READ]
+    others = [t for t in request.tools if getattr(t, "name", "") != READ_RESULT]
     if not _kept(request.state["messages"]):
         return request.override(tools=others)
     # at the end: what stands before it in the prompt is as it was
-    return request.override(tools=[*others, *(t for t in request.tools if getattr(t, "name", "") == READ)])
+    return request.override(tools=[*others, *(t for t in request.tools if getattr(t, "name", "") == READ_RESULT)])
 
 
 def _kept(messages: Iterable[AnyMessage]) -> dict[str, str]:
@@ -110,19 +111,19 @@ def _whole(request: ToolCallRequest, answer: ToolMessage) -> str:
 def _page(whole: str, handle: str, part: int) -> str:
     pages = parts(whole)
     text = f"{pages[part - 1]}\n[part {part} of {len(pages)} of {handle}"
-    return f"{text}; {READ} shows the next one]" if part < len(pages) else f"{text}]"
+    return f"{text}; {READ_RESULT} shows the next one]" if part < len(pages) else f"{text}]"
 
 
 def _read(request: ToolCallRequest) -> ToolMessage:
     run: Run = request.runtime.context  # type: ignore[assignment]
     call_id, args = str(request.tool_call["id"]), request.tool_call["args"]
     start = time.perf_counter()
-    run.emit(ToolStarted(call_id, READ, args))
+    run.emit(ToolStarted(call_id, READ_RESULT, args))
     text, status = _part_of(_kept(request.state["messages"]), args)
     seconds = time.perf_counter() - start
-    run.emit(ToolFinished(call_id, READ, args, status, text, seconds, None))
+    run.emit(ToolFinished(call_id, READ_RESULT, args, status, text, seconds, None))
     artifact = {"args": args, "seconds": round(seconds, 3)}
-    return ToolMessage(text, name=READ, tool_call_id=call_id, status=status, artifact=artifact)
+    return ToolMessage(text, name=READ_RESULT, tool_call_id=call_id, status=status, artifact=artifact)
 
 
 def _part_of(kept: dict[str, str], args: dict[str, Any]) -> tuple[str, str]:
@@ -130,7 +131,7 @@ def _part_of(kept: dict[str, str], args: dict[str, Any]) -> tuple[str, str]:
         asked = ReadResult.model_validate(args)
     except ValidationError as error:
         problem = error.errors()[0]
-        return f"tool {READ!r}: argument {'.'.join(map(str, problem['loc']))!r}: {problem['msg']}.", "error"
+        return f"tool {READ_RESULT!r}: argument {'.'.join(map(str, problem['loc']))!r}: {problem['msg']}.", "error"
     if asked.result not in kept:
         return f"there is no long result {asked.result!r} in this thread; there are: {', '.join(kept)}.", "error"
     count = len(parts(kept[asked.result]))
