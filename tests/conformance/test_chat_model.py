@@ -1,6 +1,7 @@
 """LangChain's standard tests on the embedded chat model: the real file, and all that a model of text can do.
 
-What stays out: images, PDF and audio, recorded HTTP (there is none), keys from the environment (there are none).
+What stays out: images, PDF and audio, recorded HTTP (there is none), keys from the environment (there are none), and
+loading from JSON, which LangChain does with the classes of its own list only.
 """
 
 from __future__ import annotations
