@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from typing import TYPE_CHECKING
 
-from agentkit.errors import AgentkitError, ModelNotFound, ProviderError, suggest
+from agentkit.errors import AgentkitError, ContextExceeded, ModelNotFound, ProviderError, suggest
 from agentkit.plugins import Plugins
 from agentkit.redaction import redact
 from agentkit.settings import ModelSettings, Settings
@@ -73,6 +74,7 @@ _REASONS = {
     429: "is out of quota or limits the rate; wait, or name a fallback in `fallbacks`",
     529: "is overloaded; try again, or name a fallback in `fallbacks`",
 }
+_LENGTH = re.compile(r"context.{0,3}(?:length|size|window)|prompt is too long", re.IGNORECASE)
 _PASSING = (408, 409, 429)
 """HTTP statuses that may pass, beside 5xx."""
 # an answer that has begun cannot change its status any more: then the error's type is in the stream
@@ -101,10 +103,23 @@ def explain(error: BaseException, name: str, bounds: ModelSettings | None = None
     Both SDKs put the HTTP status into `status_code`; their messages may quote a part of the key, so that they are
     kept in the cause alone, with secrets masked. `bounds`: of a remote model, if it is certain that the call failed.
     """
-    explained = ProviderError(f"model {redact(name)!r}{_problem(error, bounds)}")
+    if _too_long(error):
+        explained: ProviderError = ContextExceeded(
+            f"model {redact(name)!r}: the conversation is longer than it takes; start a new thread."
+        )
+    else:
+        explained = ProviderError(f"model {redact(name)!r}{_problem(error, bounds)}")
     # not the error itself: a stack trace shows the texts of its causes
     explained.__cause__ = RuntimeError(redact(f"{type(error).__name__}: {error}"))
     return explained
+
+
+def _too_long(error: BaseException) -> bool:
+    from langchain_core.exceptions import ContextOverflowError
+
+    # servers with OpenAI's protocol have no common code for it
+    told = _status(error) in (400, 413) and _LENGTH.search(str(error)) is not None
+    return told or isinstance(error, ContextOverflowError)
 
 
 def _problem(error: BaseException, bounds: ModelSettings | None) -> str:

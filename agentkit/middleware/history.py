@@ -11,7 +11,6 @@ import re
 from bisect import bisect_right
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from itertools import accumulate
 from typing import Any, Protocol
 
@@ -115,8 +114,12 @@ class History(AgentMiddleware[AgentState[Any], Run]):
         room = self._room(request)
         if room is None:
             return request
-        prompt = request.runtime.context.services.prompts.get("history")
-        messages = fitting(request.messages, room, partial(prompt.text, "user"))
+        prompts = request.runtime.context.services.prompts
+
+        def note(**left_out: Any) -> str:
+            return prompts.get("history").text("user", **left_out)
+
+        messages = fitting(request.messages, room, note)
         return request if messages is request.messages else request.override(messages=messages)
 
     def _room(self, request: ModelRequest[Run]) -> int | None:
