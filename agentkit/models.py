@@ -130,6 +130,8 @@ def _problem(error: BaseException, bounds: ModelSettings | None) -> str:
         if (asked := retry_after(error)) is not None and status == 429:
             reason = f"limits the rate and asks to wait {round(asked, 1):g} s; wait, or name a fallback in `fallbacks`"
         return f": the provider {reason} (HTTP {status})."
+    if _in_causes(error, "ConnectTimeout"):
+        return ": the provider cannot be reached; check the network and the address."
     if "Timeout" in kind:
         told = f" for {bounds.silence_seconds:g} s ([models] silence_seconds)" if bounds else " in time"
         return f": no answer{told}; {again}."
@@ -186,10 +188,15 @@ def _code(error: BaseException, key: str = "code") -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _breaks_off(error: BaseException | None) -> bool:
-    """Does the error, or one that it comes from, say that the connection ended amid an answer?"""
+def _breaks_off(error: BaseException) -> bool:
+    """Did the connection end amid an answer?"""
+    return _in_causes(error, "RemoteProtocolError", "ReadError")
+
+
+def _in_causes(error: BaseException | None, *kinds: str) -> bool:
+    """Is the error, or one that it comes from, of one of these kinds? HTTP clients have several packages."""
     while error is not None:
-        if type(error).__name__ in ("RemoteProtocolError", "ReadError"):
+        if type(error).__name__ in kinds:
             return True
         error = error.__cause__ or error.__context__
     return False

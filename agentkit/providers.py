@@ -27,6 +27,8 @@ from agentkit.settings import ModelSettings
 
 FIRST_WAIT = 0.5
 """Seconds before the first retry where the provider asks for no other time; each further wait is twice as long."""
+CONNECT_SECONDS = 10.0
+"""How long to wait for a connection."""
 _GLANCE = 0.1
 """Seconds between two looks at whether the run was stopped."""
 _ENDS = ("finish_reason", "stop_reason", "status")

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import anthropic
 from langchain_anthropic import ChatAnthropic
 from langchain_core.messages import AIMessageChunk
 
-from agentkit.providers import Bounded
+from agentkit.providers import CONNECT_SECONDS, Bounded
 
 if TYPE_CHECKING:
-    import anthropic
     from langchain_core.outputs import ChatGenerationChunk
 
 _READ = "tokens_read"
@@ -22,6 +23,18 @@ class AnthropicChat(Bounded, ChatAnthropic):
 
     A stream tells the tokens that were read when it starts, and at its end too or not: both are counted.
     """
+
+    @cached_property
+    def _client(self) -> anthropic.Client:
+        return super()._client.with_options(timeout=self._timeout())
+
+    @cached_property
+    def _async_client(self) -> anthropic.AsyncClient:
+        return super()._async_client.with_options(timeout=self._timeout())
+
+    def _timeout(self) -> anthropic.Timeout:
+        silence = self.bounds.silence_seconds
+        return anthropic.Timeout(silence, connect=min(silence, CONNECT_SECONDS))
 
     def _make_message_chunk_from_anthropic_event(
         self, event: anthropic.types.RawMessageStreamEvent, **kwargs: Any

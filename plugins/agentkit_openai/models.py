@@ -37,17 +37,27 @@ def url_model(address: str, settings: Settings) -> OpenAIChat:
 def _chat(
     called: str, name: str, settings: Settings, base_url: str | None = None, key: str | None = None
 ) -> OpenAIChat:
+    import openai
     from pydantic import SecretStr
 
+    from agentkit.providers import CONNECT_SECONDS
     from agentkit_openai.chat import OpenAIChat
 
-    return OpenAIChat(
+    silence = settings.models.silence_seconds
+    model = OpenAIChat(
         called=called,
         bounds=settings.models,
         model=name,
         base_url=base_url,
         api_key=SecretStr(key) if key else None,
-        timeout=settings.models.silence_seconds,
+        timeout=silence,
         max_retries=0,  # `Bounded` retries
         stream_usage=True,
     )
+    # given to the constructor, this would make a pool of connections for each model instead of a shared one
+    timeout = openai.Timeout(silence, connect=min(silence, CONNECT_SECONDS))
+    model.root_client = model.root_client.with_options(timeout=timeout)
+    model.client = model.root_client.chat.completions
+    model.root_async_client = model.root_async_client.with_options(timeout=timeout)
+    model.async_client = model.root_async_client.chat.completions
+    return model

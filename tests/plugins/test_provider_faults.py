@@ -6,10 +6,12 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +118,34 @@ def test_the_fallback_answers_and_the_reply_names_it(provider: str, server: Faul
         kept = agent.threads.messages(reply.thread_id)
     assert [m["role"] for m in kept] == ["human", "ai"]
     assert server.asked["good"] == 1
+
+
+@pytest.mark.parametrize("how", ["ask", "stream"])
+def test_a_server_that_refuses_connections_or_swallows_them_is_told_or_stood_in_for(
+    provider: str, server: FaultServer, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A socket that listens and never accepts, its queue full, is how a host behind a firewall looks."""
+    variable = f"{provider.upper()}_BASE_URL"
+    good = f"{server.url}/v1#good"
+    with socket.socket() as refusing:
+        refusing.bind(("127.0.0.1", 0))
+        monkeypatch.setenv(variable, f"http://127.0.0.1:{refusing.getsockname()[1]}/v1")
+        with Agent(f"{provider}:x", settings=settings()) as agent, pytest.raises(ProviderError, match="be reached"):
+            say(agent, how)
+        with Agent(f"{provider}:x", settings=settings(fallbacks=(good,))) as agent:
+            assert say(agent, how)[1].model == good
+    with socket.socket() as swallowing, ExitStack() as waiting:
+        swallowing.bind(("127.0.0.1", 0))
+        swallowing.listen(0)
+        for _ in range(2):
+            client = waiting.enter_context(socket.socket())
+            client.setblocking(False)
+            client.connect_ex(swallowing.getsockname())
+        monkeypatch.setenv(variable, f"http://127.0.0.1:{swallowing.getsockname()[1]}/v1")
+        start = time.monotonic()
+        with Agent(f"{provider}:x", settings=settings()) as agent, pytest.raises(ProviderError, match="be reached"):
+            say(agent, how)
+    assert time.monotonic() - start < IN_TIME
 
 
 def test_a_stream_says_that_another_model_answers_and_why(provider: str) -> None:
