@@ -14,6 +14,7 @@ from langgraph.graph.state import CompiledStateGraph
 
 from agentkit.middleware.surroundings import user_message
 from agentkit.runs import Run
+from agentkit.threads import Threads
 
 if TYPE_CHECKING:
     from agentkit.calls import Services
@@ -23,7 +24,8 @@ class AgentGraph(CompiledStateGraph[Any, Run, Any, Any]):
     """A compiled graph that can be called as any other: `graph.invoke({"messages": [...]}, config)`.
 
     Called without a `Run` as its context it makes one, with the thread of `config["configurable"]["thread_id"]`, and
-    shows the model the workspace's files beside the user's words, as `Agent.ask` does.
+    shows the model the workspace's files beside the user's words, as `Agent.ask` does. With the agent's own
+    checkpointer the thread is listed with the others; a server has a list of its own.
     """
 
     def __init__(self, *, services: Services, **parts: Any) -> None:
@@ -45,7 +47,8 @@ class AgentGraph(CompiledStateGraph[Any, Run, Any, Any]):
     ) -> Iterator[Any]:
         if isinstance(context, Run):
             return super().stream(input, config, context=context, **options)
-        return super().stream(self._told(input), config, context=self._run(config), **options)
+        run = self._run(config)
+        return super().stream(self._told(input, run), config, context=run, **options)
 
     async def astream(
         self,
@@ -56,17 +59,23 @@ class AgentGraph(CompiledStateGraph[Any, Run, Any, Any]):
         **options: Any,
     ) -> AsyncIterator[Any]:
         if not isinstance(context, Run):
-            input = await asyncio.to_thread(self._told, input)  # noqa: A001
             context = self._run(config)
+            input = await asyncio.to_thread(self._told, input, context)  # noqa: A001
         async for part in super().astream(input, config, context=context, **options):
             yield part
+
+    def get_context_jsonschema(self) -> dict[str, Any] | None:
+        """None: the run's context is made here, callers have none to give."""
+        return None
 
     def _run(self, config: RunnableConfig | None) -> Run:
         known = ensure_config(config)
         thread = known.get("configurable", {}).get("thread_id")
         return Run(self.services, str(thread or uuid.uuid4().hex[:12]), str(known.get("run_id") or uuid.uuid4()))
 
-    def _told(self, given: Any) -> Any:
+    def _told(self, given: Any, run: Run) -> Any:
+        from agentkit.checkpoints import Checkpointer
+
         if not isinstance(given, dict) or "messages" not in given:
             return given
         messages = given["messages"] if isinstance(given["messages"], list) else [given["messages"]]
@@ -76,6 +85,8 @@ class AgentGraph(CompiledStateGraph[Any, Run, Any, Any]):
             else m
             for m in convert_to_messages(messages)
         ]
+        if isinstance(self.checkpointer, Checkpointer):
+            Threads(self.services.storage).touch(run.thread_id, told[-1].text if told else "")
         return {**given, "messages": told}
 
 

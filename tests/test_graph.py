@@ -34,6 +34,7 @@ def test_it_needs_only_messages_and_keeps_the_thread() -> None:
     with agent("Hello.", "You said hi.") as made:
         first = made.graph.invoke({"messages": [("user", "hi")]}, CONFIG)
         second = made.graph.invoke({"messages": HumanMessage("what did I say?")}, CONFIG)
+        assert next(t for t in made.threads.recent() if t["thread_id"] == "graph-1")["title"] == "hi"
     assert [m.text for m in first["messages"]] == ["hi", "Hello."]
     assert [m.text for m in second["messages"]] == ["hi", "Hello.", "what did I say?", "You said hi."]
 
@@ -64,3 +65,11 @@ def test_async_and_streamed() -> None:
 
     with agent("one two three") as made:
         assert "".join(asyncio.run(stream(made))) == "one two three"
+
+
+def test_servers_can_describe_it() -> None:
+    with agent("-") as made:
+        assert "messages" in made.graph.get_input_jsonschema()["properties"]
+        assert "messages" in made.graph.get_output_jsonschema()["properties"]
+        assert made.graph.get_context_jsonschema() is None
+        assert {"model", "tools"} <= set(made.graph.get_graph().nodes)
