@@ -428,7 +428,7 @@ class Agent:
         last = turn[-1] if turn else None
         text = last.text if isinstance(last, AIMessage) and not pending else ""
         answered_by = last.response_metadata.get(ANSWERED_BY) if last else None
-        self.threads.ended(run.thread_id)
+        self.threads.touch(run.thread_id)
         raw = state.values.get("structured_response") if shape.schema else None
         return Reply(
             text=text,

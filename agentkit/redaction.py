@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, quote_plus, unquote
 
 MASK = "[secret]"
 _NAMES = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL|DATABASE_URL|_DSN)", re.IGNORECASE)
@@ -29,7 +27,7 @@ _SHORTEST = 6
 
 def redact(text: str) -> str:
     """The text with every secret that is known or looks like one replaced by MASK."""
-    for value in _secret_values(frozenset(os.environ.items())):
+    for value in _secret_values(_environment()):
         text = text.replace(value, MASK)
     text = _URL_PASSWORD.sub(rf"\1:{MASK}@", _SHAPES.sub(MASK, text))
     return _LABELLED.sub(rf"\1{MASK}", text) if _has_label(text) else text
@@ -48,13 +46,24 @@ def redacted(value: Any) -> Any:
 
 def may_hold_secret(text: str) -> bool:
     """False if `redact` would change no part of this text, however it is cut; much quicker than cutting it."""
-    values = _secret_values(frozenset(os.environ.items()))
+    values = _secret_values(_environment())
     return (
         any(value in text for value in values)
         or _SHAPES_CUT.search(text) is not None
         or _URL_PASSWORD.search(text) is not None
         or (_has_label(text) and _LABELLED_CUT.search(text) is not None)
     )
+
+
+def _environment() -> frozenset[tuple[str, str]]:
+    """What the environment holds now. Its public view decodes every variable again, for every text."""
+    raw: dict[bytes, bytes] | None = getattr(os.environ, "_data", None)
+    return frozenset(os.environ.items()) if raw is None else _decoded(frozenset(raw.items()))
+
+
+@lru_cache(maxsize=4)
+def _decoded(raw: frozenset[tuple[bytes, bytes]]) -> frozenset[tuple[str, str]]:
+    return frozenset((os.fsdecode(name), os.fsdecode(value)) for name, value in raw)
 
 
 def _has_label(text: str) -> bool:
@@ -71,6 +80,8 @@ def _secret_values(environment: frozenset[tuple[str, str]]) -> tuple[str, ...]:
 
 def _secrets(name: str, value: str) -> Iterator[str]:
     """The value of a variable that is called like a secret, and the password of one that holds a URL."""
+    from urllib.parse import unquote
+
     if _NAMES.search(name) and not _is_path(value):
         yield value
     for found in _URL_PASSWORD.finditer(value):
@@ -80,6 +91,9 @@ def _secrets(name: str, value: str) -> Iterator[str]:
 
 def _written(secret: str) -> Iterator[str]:
     """The secret as it stands in texts, in JSON (JSON in a string of JSON, too), in Python and in URLs."""
+    import json
+    from urllib.parse import quote, quote_plus
+
     secret = secret.strip()
     if len(secret) < _SHORTEST:
         return

@@ -31,22 +31,18 @@ class Threads:
         self._storage = storage
 
     def touch(self, thread_id: str, title: str = "", request: Request | None = None) -> None:
-        """Note that a thread is used. The first title stays; `request` is what the turn that begins now is to do."""
+        """Note that a thread is used. The first title stays; `request` is what the turn that begins now is to do.
+
+        It does not wait for the disk: checkpoints do, and what they wait for includes this.
+        """
         short = " ".join(title.split())[:TITLE_LENGTH]
         values = [thread_id, short, request.id if request else None, request.text if request else None]
         self._storage.pool().query(
-            "insert into threads (thread_id, title, request_id, request) values (%s, %s, %s, %s)"
+            "insert into threads (thread_id, title, request_id, request) select %s, %s, %s, %s"
+            " where set_config('synchronous_commit', 'off', true) = 'off'"
             " on conflict (thread_id) do update set updated_at = now(), request_id = excluded.request_id,"
             " request = excluded.request, answers = '{}'",
             [v and redact(v).replace("\0", "") for v in values],
-        )
-
-    def ended(self, thread_id: str) -> None:
-        """Note that a turn has come to its end. Its checkpoints tell so too: this need not wait for the disk."""
-        self._storage.pool().query(
-            "update threads set updated_at = now(), request_id = null, request = null, answers = '{}'"
-            " where thread_id = %s and set_config('synchronous_commit', 'off', true) = 'off'",
-            [thread_id],
         )
 
     def request(self, thread_id: str) -> Request | None:

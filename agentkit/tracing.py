@@ -11,7 +11,6 @@ import math
 import os
 import queue
 import threading
-import time
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -33,6 +32,8 @@ if TYPE_CHECKING:
 
 QUEUE_LIMIT = 10_000
 BATCH = 200
+GATHER = 0.1
+"""Seconds in which rows gather: one statement for many."""
 TEXT_LIMIT = 20_000
 """Characters kept of one text in a trace."""
 _HIDDEN = "langsmith:hidden"
@@ -191,6 +192,7 @@ class _Writer:
         self._storage = storage
         self._queue: queue.Queue[dict[str, Any] | None] = queue.Queue(QUEUE_LIMIT)
         self._warned = False
+        self._closing = threading.Event()
         self._thread = threading.Thread(target=self._work, name="agentkit-traces", daemon=True)
         self._thread.start()
 
@@ -202,13 +204,14 @@ class _Writer:
 
     def close(self, timeout: float) -> None:
         if self._thread.is_alive():
+            self._closing.set()
             self._queue.put(None)
             self._thread.join(timeout)
 
     def _work(self) -> None:
         while True:
             rows = [self._queue.get()]
-            time.sleep(0.02)  # let a burst gather: one statement for many rows
+            self._closing.wait(GATHER)
             while len(rows) < BATCH and not self._queue.empty():
                 rows.append(self._queue.get_nowait())
             self._write([_storable(row) for row in rows if row is not None])
@@ -219,7 +222,9 @@ class _Writer:
         if not rows:
             return
         try:
-            with self._storage.pool().connection(timeout=5) as connection, connection.cursor() as cursor:
+            pool = self._storage.pool()
+            with pool.connection(timeout=5) as connection, connection.transaction(), connection.cursor() as cursor:
+                cursor.execute("set local synchronous_commit = off")  # the disk is for the checkpoints
                 cursor.executemany(_UPSERT, rows)
         except Exception as error:  # noqa: BLE001 - tracing never breaks a run
             self._warn(type(error).__name__)
