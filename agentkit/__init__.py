@@ -11,6 +11,7 @@ from agentkit.hookspecs import hookimpl
 
 if TYPE_CHECKING:
     from agentkit.agent import Agent as Agent
+    from agentkit.agent import Answer as Answer
     from agentkit.agent import Reply as Reply
     from agentkit.context import Decision as Decision
     from agentkit.context import RunContext as RunContext
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME_OF = {
-    "agentkit.agent": ("Agent", "Reply"),
+    "agentkit.agent": ("Agent", "Answer", "Reply"),
     "agentkit.context": ("Decision", "RunContext", "ToolCall", "ToolContext"),
     "agentkit.results": ("Figure", "File", "Table", "TextResult", "ToolResult"),
     "agentkit.settings": ("Settings", "load_settings"),

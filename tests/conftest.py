@@ -51,6 +51,22 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: Path) -> Pa
     return tmp_path
 
 
+@pytest.fixture
+def customers(workspace: Path) -> None:
+    """churn.csv and the files of later months."""
+    import numpy as np
+    import pandas as pd
+
+    random = np.random.default_rng(5)
+    for name, rows in (("churn.csv", 300), ("may.csv", 80), ("june.csv", 60)):
+        visits, age = random.integers(0, 30, rows), random.integers(18, 80, rows)
+        churned = np.where(visits + random.normal(0, 5, rows) < 10, "yes", "no")
+        frame = pd.DataFrame(
+            {"visits": visits, "age": age, "plan": random.choice(["a", "b"], rows), "churned": churned}
+        )
+        (frame.drop(columns="churned") if name == "june.csv" else frame).to_csv(workspace / name, index=False)
+
+
 class Outcome(NamedTuple):
     """What a command left: its exit code and what it printed."""
 

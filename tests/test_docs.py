@@ -116,3 +116,18 @@ def test_the_prompt_of_docs_prompts_renders_and_runs(workspace: Path) -> None:
         assert agent.run("review-data", {"dataset": "churn.csv"}).text == "looks fine"
     assert [t.name for t in model.tools] == ["profile_data"]
     assert model.seen[0][0].text == system.text
+
+
+@pytest.mark.slow
+def test_the_examples_of_docs_python_run_in_their_order(customers: None) -> None:
+    source = "\n".join(blocks("python.md", "python"))
+    ended = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=False, timeout=280)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "calls evaluate" in ended.stdout
+    assert (Path.cwd() / "out.csv").is_file()
+
+
+def test_docs_python_names_what_an_agent_can_do() -> None:
+    text = (DOCS / "python.md").read_text(encoding="utf-8")
+    public = [name for name in vars(Agent) if not name.startswith("_")]
+    assert [name for name in public if name not in text] == []

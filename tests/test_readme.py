@@ -10,7 +10,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -41,19 +40,6 @@ def run(command: list[str]) -> str:
         os.close(terminal)
     assert ended.returncode == 0, f"{shlex.join(command)}\n{ended.stdout}\n{ended.stderr}"
     return ended.stdout
-
-
-@pytest.fixture
-def customers(workspace: Path) -> None:
-    """churn.csv and the files of later months."""
-    random = np.random.default_rng(5)
-    for name, rows in (("churn.csv", 300), ("may.csv", 80), ("june.csv", 60)):
-        visits, age = random.integers(0, 30, rows), random.integers(18, 80, rows)
-        churned = np.where(visits + random.normal(0, 5, rows) < 10, "yes", "no")
-        frame = pd.DataFrame(
-            {"visits": visits, "age": age, "plan": random.choice(["a", "b"], rows), "churned": churned}
-        )
-        (frame.drop(columns="churned") if name == "june.csv" else frame).to_csv(workspace / name, index=False)
 
 
 @pytest.mark.usefixtures("customers")

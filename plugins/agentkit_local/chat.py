@@ -90,6 +90,12 @@ class LocalChatModel(BaseChatModel):
     stop: list[str] | None = None
     settings: Any = Field(default=None, exclude=True, repr=False)
 
+    def model_post_init(self, context: Any, /) -> None:
+        """Tell LangChain that an answer can be decoded under a schema, beside tools."""
+        super().model_post_init(context)
+        if self.profile is None:
+            self.profile = {"structured_output": True, "tool_calling": True, "max_input_tokens": self.context}
+
     @property
     def _llm_type(self) -> str:
         return "agentkit-local"
@@ -188,7 +194,9 @@ class LocalChatModel(BaseChatModel):
     ) -> Iterator[Piece]:
         tools = options.get("tools") or []
         choice = options.get("tool_choice") or "auto"
-        prompt, fixed = render(messages, tools, forced=choice not in ("auto", "none"))
+        answer_shape = _answer_shape(options)
+        forced = choice not in ("auto", "none")
+        prompt, fixed = render(messages, tools, forced=forced, answer=answer_shape)
         stops = stop or options.get("stop") or self.stop or []
         request: dict[str, Any] = {
             "messages": prompt,
@@ -199,12 +207,12 @@ class LocalChatModel(BaseChatModel):
         seed = options.get("seed", self.seed)
         if seed is not None:
             request["seed"] = seed
-        constrained = bool(tools) and choice != "none"
+        constrained = (bool(tools) and choice != "none") or answer_shape is not None
         if constrained:
-            request["grammar"] = schemas.grammar(_step_schema(tools, choice, messages))
+            request["grammar"] = schemas.grammar(_step_schema(tools, choice, messages, answer_shape))
         elif stops:
             request["stop"] = list(stops)
-        answer = Answer(constrained, tuple(stops) if constrained else ())
+        answer = Answer(constrained, tuple(stops) if constrained else (), structured=answer_shape is not None)
         yield from answer.read(self._engine_of(options.get("model", self.model)).stream(request, fixed, end))
 
     def _chunk(self, piece: Piece, options: Mapping[str, Any]) -> ChatGenerationChunk:
@@ -242,17 +250,26 @@ class LocalChatModel(BaseChatModel):
 _CUT = "The call was cut before its end: more than max_tokens."
 
 
-def _step_schema(tools: Sequence[Mapping[str, Any]], choice: str, messages: Sequence[BaseMessage]) -> dict[str, Any]:
+def _step_schema(
+    tools: Sequence[Mapping[str, Any]], choice: str, messages: Sequence[BaseMessage], answer: dict[str, Any] | None
+) -> dict[str, Any]:
     shapes: dict[str, Mapping[str, Any]] = {}
     request = request_of(messages)
-    for function in (t["function"] for t in tools if choice in _CHOICES or t["function"]["name"] == choice):
+    offered = [] if choice == "none" else [t["function"] for t in tools]
+    for function in (f for f in offered if choice in _CHOICES or f["name"] == choice):
         shape = schemas.plain(function.get("parameters") or {})
         # a forced choice is how structured output is asked for: there every field counts
         if choice == "auto":
             shape = asked_for(shape, f"{function['name']} {function.get('description', '')}", request)
             shape = with_names(shape, messages, request)
         shapes[function["name"]] = shape
-    return schemas.step_schema(shapes, may_respond=choice == "auto")
+    return schemas.step_schema(shapes, may_respond=choice in ("auto", "none"), answer=answer)
+
+
+def _answer_shape(options: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The plain schema that the answer has to have, from `response_format` in OpenAI's form."""
+    wanted = options.get("response_format") or {}
+    return schemas.plain(wanted["json_schema"]["schema"]) if wanted.get("type") == "json_schema" else None
 
 
 def _choice(given: ToolChoice | str | bool | Mapping[str, Any] | None) -> str:

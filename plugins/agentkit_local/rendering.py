@@ -22,12 +22,17 @@ _REQUEST_LIMIT = 600
 
 
 def render(
-    messages: Sequence[BaseMessage], tools: Sequence[Mapping[str, Any]], *, forced: bool = False
+    messages: Sequence[BaseMessage],
+    tools: Sequence[Mapping[str, Any]],
+    *,
+    forced: bool = False,
+    answer: Mapping[str, Any] | None = None,
 ) -> tuple[list[dict[str, str]], int]:
     """Messages for llama.cpp, and how many at the start are worth keeping: the same in other conversations.
 
     `tools` are in OpenAI's form. The examples show which to call and when to respond;
-    a single tool that must be called needs none.
+    a single tool that must be called needs none. `answer` is the schema of a structured answer: it is told at the end,
+    so that the beginning stays the same.
     """
     from langchain_core.messages import SystemMessage
 
@@ -41,7 +46,11 @@ def render(
     if system:
         fixed.insert(0, {"role": "system", "content": system})
     functions = [{**t["function"], "parameters": plain(t["function"].get("parameters") or {})} for t in tools]
-    return [*fixed, *_conversation(messages, functions)], len(fixed) if _shared(tools, forced) else 0
+    spoken = [*fixed, *_conversation(messages, functions)]
+    if answer is not None:
+        form = _prompt("answer").text("user", respond=_describe({"name": RESPOND, "parameters": answer}))
+        spoken[-1] = {**spoken[-1], "content": f"{spoken[-1]['content']}\n\n{form}"}
+    return spoken, len(fixed) if _shared(tools, forced) else 0
 
 
 def _shared(tools: Sequence[Mapping[str, Any]], forced: bool) -> bool:

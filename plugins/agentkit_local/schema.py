@@ -23,12 +23,17 @@ def plain(schema: Mapping[str, Any]) -> dict[str, Any]:
     return _plain(schema, schema, 0)
 
 
-def step_schema(tools: Mapping[str, Mapping[str, Any]], *, may_respond: bool) -> dict[str, Any]:
-    """What one step of the model must look like: a call of one of `tools` (name -> plain schema), or an answer."""
+def step_schema(
+    tools: Mapping[str, Mapping[str, Any]], *, may_respond: bool, answer: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """What one step of the model must look like: a call of one of `tools` (name -> plain schema), or an answer.
+
+    `answer` is the plain schema of a structured answer; without it the answer is text.
+    """
     branches = [_branch(name, parameters) for name, parameters in tools.items()]
     if may_respond:
-        answer = {"type": "object", "properties": {"answer": {"type": "string"}}, "required": ["answer"]}
-        branches.append(_branch(RESPOND, answer | {"additionalProperties": False}))
+        text = {"type": "object", "properties": {"answer": {"type": "string"}}, "required": ["answer"]}
+        branches.append(_branch(RESPOND, answer or text | {"additionalProperties": False}))
     return {"anyOf": branches}
 
 

@@ -106,6 +106,12 @@ class Step:
         return arguments if isinstance(arguments, dict) else None
 
     @property
+    def arguments_json(self) -> str:
+        """The arguments as JSON text; what there is of them if the step was cut."""
+        arguments = self.arguments()
+        return self.arguments_text if arguments is None else json.dumps(arguments, ensure_ascii=False)
+
+    @property
     def arguments_text(self) -> str:
         """What there is of the arguments' JSON."""
         return self.raw[self._arguments_at :].strip()
@@ -125,10 +131,14 @@ class Piece:
 
 
 class Answer:
-    """Turns llama.cpp's chunks into pieces; `stops` end the text before their first occurrence."""
+    """Turns llama.cpp's chunks into pieces; `stops` end the text before their first occurrence.
 
-    def __init__(self, constrained: bool, stops: tuple[str, ...] = ()) -> None:
+    A `structured` answer is the JSON of its arguments, and comes whole.
+    """
+
+    def __init__(self, constrained: bool, stops: tuple[str, ...] = (), *, structured: bool = False) -> None:
         self._step = Step() if constrained else None
+        self._structured = structured
         self._stops = stops
         self._held = ""
         self._stopped = False
@@ -142,11 +152,14 @@ class Answer:
             for choice in chunk.get("choices") or ():
                 finish = choice.get("finish_reason") or finish
                 content = choice.get("delta", {}).get("content") or ""
-                text = self._hold(self._step.feed(content) if self._step else content)
+                text = self._step.feed(content) if self._step else content
+                text = "" if self._structured else self._hold(text)
                 if text:
                     yield Piece(text)
         if self._held and not self._stopped:
             yield Piece(self._held)
+        if self._step and self._structured and self._step.tool == RESPOND:
+            yield Piece(self._step.arguments_json)
         if self._step and self._step.calls_tool:
             arguments = self._step.arguments()
             yield Piece(tool=self._step.tool, arguments=arguments, arguments_text=self._step.arguments_text)

@@ -170,6 +170,23 @@ def test_structured_output_has_the_shape(model: LocalChatModel) -> None:
     assert raw["parsing_error"] is None
 
 
+class Verdict(BaseModel):
+    good: bool
+    reason: str
+
+
+def test_an_answer_beside_tools_has_the_shape_that_is_asked_for(model: LocalChatModel) -> None:
+    form = {"type": "json_schema", "json_schema": {"name": "Verdict", "schema": Verdict.model_json_schema()}}
+    asked = model.bind_tools([train, evaluate], response_format=form)
+    called = asked.invoke([SYSTEM, HumanMessage("Train a model on a.csv that predicts y")])
+    assert [c["name"] for c in called.tool_calls] == ["train"]
+    result = ToolMessage(
+        "Trained model:a/1: accuracy 0.98, guessing 0.5.", tool_call_id=str(called.tool_calls[0]["id"])
+    )
+    said = asked.invoke([SYSTEM, HumanMessage("Train on a.csv for y. Is it good?"), called, result])
+    assert Verdict.model_validate_json(str(said.text)).good
+
+
 def test_a_stop_word_ends_a_plain_answer(model: LocalChatModel) -> None:
     reply = model.invoke("Count from 1 to 9, with commas.", stop=["5"])
     assert "4" in reply.text

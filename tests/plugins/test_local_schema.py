@@ -159,3 +159,11 @@ def test_a_misspelt_file_is_not_left_open() -> None:
     done = [("train", {"dataset": "houses.csv"})]
     assert open_steps("Train on huoses.csv", TOOLS, done, ["houses.csv", "may.csv"]) == []
     assert open_steps("Train on huoses.csv, test on may.csv", TOOLS, done, ["may.csv"]) == ["test on may.csv"]
+
+
+@given(st.integers(1, 9))
+def test_a_structured_answer_is_the_json_of_its_arguments(width: int) -> None:
+    text = json.dumps({"tool": "respond", "arguments": {"answer": "yes", "good": True}})
+    chunks = [{"choices": [{"delta": {"content": text[at : at + width]}}]} for at in range(0, len(text), width)]
+    pieces = list(Answer(constrained=True, structured=True).read(chunks))
+    assert json.loads("".join(p.text for p in pieces)) == {"answer": "yes", "good": True}
