@@ -202,7 +202,7 @@ def _how_to_resume(reply: Reply) -> str:
 
 
 def _keep_history() -> None:
-    """Arrow keys and a history file, where Python has readline."""
+    """Arrow keys and a history file without secrets, where Python has readline."""
     try:
         import atexit
         import readline
@@ -212,4 +212,9 @@ def _keep_history() -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     if file.exists():
         readline.read_history_file(file)
-    atexit.register(readline.write_history_file, file)
+
+    def save() -> None:
+        readline.write_history_file(file)
+        file.write_text(redact(file.read_text(encoding="utf-8")), encoding="utf-8")
+
+    atexit.register(save)
