@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
+import os
 import subprocess
 import sys
 import traceback
@@ -222,6 +224,31 @@ def test_no_secret_is_in_what_commands_print(planted: Path, workspace: Path) -> 
             assert found_in(ended.stdout + ended.stderr) == set(), command
             assert (ended.stdout + ended.stderr).strip(), command
     assert search(files(workspace))[1] == {}
+
+
+def test_no_secret_is_in_the_history_of_a_conversation(planted: Path, workspace: Path) -> None:
+    """Typed on a real terminal: the history file is written when the conversation ends."""
+    pytest.importorskip("readline")
+    import pty
+
+    terminal, theirs = pty.openpty()
+    program = [sys.executable, "-c", "from agentkit.cli import main; main()", "chat", "--model", "http://127.0.0.1:9#m"]
+    process = subprocess.Popen(program, stdin=theirs, stdout=theirs, stderr=theirs, close_fds=True)
+    os.close(theirs)
+    shown = b""
+    for typed in (f"/help {MARK} {PLANTED['HF_TOKEN']}", "/exit"):
+        while not shown.endswith(b"you> "):
+            shown += os.read(terminal, 1000)
+        os.write(terminal, f"{typed}\n".encode())
+        shown = b""
+    with contextlib.suppress(OSError):
+        while os.read(terminal, 1000):
+            pass
+    assert process.wait(30) == 0
+    os.close(terminal)
+    history = (planted / "chat_history").read_text()
+    assert MARK in history
+    assert found_in(history) == set()
 
 
 def test_no_secret_is_in_mlflow(planted: Path, workspace: Path, caplog: pytest.LogCaptureFixture) -> None:
