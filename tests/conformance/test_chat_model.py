@@ -27,11 +27,11 @@ IN_EVERY_RUN = {
     "test_no_overrides_DO_NOT_OVERRIDE",
 }  # fmt: skip
 
-for name, test in inspect.getmembers(ChatModelIntegrationTests, inspect.isfunction):
-    if inspect.iscoroutinefunction(test):
-        pytest.mark.asyncio(test)
-    if name.startswith("test_") and name not in IN_EVERY_RUN:
-        pytest.mark.slow(test)
+for _name, _standard in inspect.getmembers(ChatModelIntegrationTests, inspect.isfunction):
+    if inspect.iscoroutinefunction(_standard):
+        pytest.mark.asyncio(_standard)
+    if _name.startswith("test_") and _name not in IN_EVERY_RUN:
+        pytest.mark.slow(_standard)
 
 
 class TestUnit(ChatModelUnitTests):
