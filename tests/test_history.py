@@ -278,5 +278,5 @@ def test_the_embedded_model_knows_the_first_request_after_50_turns(workspace: Pa
     assert "Ada" in reply.text
     assert "heavy" in reply.text
     assert sum(len(str(m["content"])) for m in stored) > 8_192 * 4
-    said = [m["content"] for m in stored if m["role"] == "user"]
+    said = [m["content"] for m in stored if m["role"] == "human"]
     assert (len(said), said[0]) == (50, first)

@@ -16,7 +16,9 @@ from agentkit import Agent, TextResult, ToolContext, ToolResult, ToolSpec, hooki
 from agentkit.context import cancellation
 from agentkit.errors import BudgetExceeded, Cancelled, DatasetError, PluginError, SettingsError
 from agentkit.events import Finished, TextDelta
+from agentkit.middleware.budget import Prices, Spent, spent
 from agentkit.runs import Answer
+from agentkit.settings import PriceSettings
 from agentkit.testing import ScriptedChatModel, call
 
 made: list[str] = []
@@ -208,6 +210,13 @@ def test_a_limit_of_money_without_a_price_is_refused_before_anything_is_spent(se
     with Agent(model, plugins=[Plugin()]) as agent, pytest.raises(SettingsError, match=r"has no price.*input = "):
         agent.ask("Hello")
     assert not model.seen
+
+
+def test_a_thread_from_before_the_prices_goes_on(settings: Any) -> None:
+    unnamed = used("Hello.", 500, 50)
+    unnamed.response_metadata = {}
+    prices = Prices({"any:m": PriceSettings(input=1, output=1)})
+    assert spent([unnamed, used("Hello.", 600_000, 400_000)], prices) == Spent(2, 0, 1_000_550, 1.0, 0.0)
 
 
 def test_tokens_of_a_tool_that_asks_the_model_count_too(settings: Any) -> None:

@@ -71,7 +71,9 @@ class Prices:
         return self._prices[max(fitting, key=len)]
 
     def cost(self, model: str, usage: Mapping[str, Any]) -> float:
-        """The price of what a provider says that it used."""
+        """The price of what a provider says that it used; 0 for a message of which nobody noted the model."""
+        if not model:
+            return 0.0
         price = self.of(model)
         cached = (usage.get("input_token_details") or {}).get("cache_read") or 0 if price.cache_read is not None else 0
         read = (usage["input_tokens"] - cached) * price.input + cached * (price.cache_read or 0)
@@ -217,7 +219,7 @@ def _names(model: str) -> list[str]:
 
 def _usages(message: AnyMessage) -> list[tuple[str, Mapping[str, Any]]]:
     if isinstance(message, AIMessage) and message.usage_metadata:
-        return [(str(message.response_metadata.get("model_name")), dict(message.usage_metadata))]
+        return [(str(message.response_metadata.get("model_name", "")), dict(message.usage_metadata))]
     if isinstance(message, ToolMessage):
         return list(((message.artifact or {}).get(USAGE) or {}).items())
     return []
