@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import ormsgpack
@@ -27,6 +28,8 @@ class Checkpointer(PostgresSaver):
 
     def __init__(self, pool: Any) -> None:
         super().__init__(pool, serde=_Serializer(allowed_msgpack_modules=None))
+        # it guards a single connection; with a pool every use has its own, and no run waits for another's disk
+        self.lock = nullcontext()  # type: ignore[assignment]
 
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         return persistently(lambda: super(Checkpointer, self).get_tuple(config))
