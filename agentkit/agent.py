@@ -35,6 +35,7 @@ from agentkit.middleware.history import History
 from agentkit.middleware.long_results import LongResults
 from agentkit.middleware.provider_errors import ANSWERED_BY, ProviderErrors
 from agentkit.middleware.repetition import Repetition
+from agentkit.middleware.second_look import SecondLook
 from agentkit.middleware.surroundings import Surroundings, user_message
 from agentkit.middleware.tool_calls import ToolCalls, graph_tool
 from agentkit.plugins import Plugins
@@ -265,6 +266,7 @@ class Agent:
         middleware: list[Any] = [
             Budget(self.settings),
             ProviderErrors(shape.model or services.model_name, self.settings.fallbacks),
+            SecondLook(),
             Surroundings(),
             *(resolve(g.spec.target)(self.settings) for g in services.plugins.middleware.values()),
             History(self.settings),

@@ -5,7 +5,6 @@ A suite is a folder with `suite.yaml`, cases in JSON Lines, and files that each 
 
 from __future__ import annotations
 
-import math
 import re
 import shutil
 import tempfile
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agentkit.errors import AgentkitError, EvaluationError
+from agentkit.figures import tells_figure
 from agentkit.settings import load_settings
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 ANY = "*"
 """An expected argument that may have any value."""
-_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 
 
 class Expected(BaseModel):
@@ -153,16 +152,6 @@ def judge(turn: Turn, reply: Reply, workspace: Path) -> str:
     if turn.figure and not (done and tells_figure(reply.text, done[-1].result)):
         return "the answer has no figure of the last result"
     return "; ".join(filter(None, (_wrong_rows(workspace / name, rows) for name, rows in turn.rows.items())))
-
-
-def tells_figure(text: str, result: str) -> bool:
-    """Whether the text has a number of the result, as it is, rounded, or in per cent."""
-    known = [float(n) for n in _NUMBER.findall(result.replace(",", ""))]
-    for word in _NUMBER.findall(text.replace(",", "")):
-        margin = 0.5001 * 10 ** -len(word.partition(".")[2])
-        if any(math.isclose(float(word), scale * n, abs_tol=margin) for n in known for scale in (1, 100)):
-            return True
-    return False
 
 
 def _fits(expected: Mapping[str, Any], given: Mapping[str, Any]) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from agentkit.errors import EvaluationError
-from agentkit.evaluation import Turn, judge, load_suite, tells_figure
+from agentkit.evaluation import Turn, judge, load_suite
 from agentkit.runs import Reply, ToolCallRecord
 from tests.conftest import Outcome
 
@@ -56,14 +56,6 @@ def test_a_turn_is_judged(turn: dict[str, Any], given: Reply, problem: str, work
     found = judge(Turn(ask="?", **turn), given, workspace)
     assert problem in found
     assert bool(problem) is bool(found)
-
-
-@pytest.mark.parametrize(
-    ("text", "told"),
-    [("0.875", True), ("0.88", True), ("0.9", True), ("87.5 %", True), ("88%", True), ("0.86", False), ("none", False)],
-)
-def test_a_figure_may_be_rounded_or_in_per_cent(text: str, told: bool) -> None:
-    assert tells_figure(text, "RMSE 0.875") is told
 
 
 def test_the_own_suite_can_be_read_and_names_tools_that_exist(cli: Callable[..., Outcome]) -> None:
