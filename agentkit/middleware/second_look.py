@@ -37,8 +37,8 @@ class SecondLook(AgentMiddleware[AgentState[Any], Run]):
 
 
 def _asked_again(request: ModelRequest[Run], response: ModelResponse[Any]) -> ModelRequest[Run] | None:
-    run, wrong = request.runtime.context, _wrong(request, response)
-    if not wrong or run.services.model_name.partition(":")[0] != models.EMBEDDED:
+    run = request.runtime.context
+    if run.services.model_name.partition(":")[0] != models.EMBEDDED or not (wrong := _wrong(request, response)):
         return None
     run.emit(Notice(f"no result says {', '.join(wrong)}: the model is asked to look again."))
     text = run.services.prompts.get("second_look").text("user", figures=wrong)
