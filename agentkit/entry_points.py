@@ -33,17 +33,12 @@ class EntryPoint:
             found = getattr(found, attribute)
         return found
 
-    @property
+    @cached_property
     def version(self) -> str:
         """The version of the package."""
-        return _version(self.package)
+        from importlib.metadata import version
 
-
-@functools.cache
-def _version(package: str) -> str:
-    from importlib.metadata import version
-
-    return version(package)
+        return version(self.package)
 
 
 def entry_points(group: str) -> list[EntryPoint]:
