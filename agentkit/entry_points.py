@@ -6,12 +6,12 @@ where packages do not lie in folders.
 
 from __future__ import annotations
 
-import functools
 import importlib
 import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 _ENDINGS = (".dist-info", ".egg-info")
