@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from typing import Literal
 
@@ -67,6 +68,7 @@ class Handle:
 
 
 def handle_name(text: str, default: str = "model") -> str:
-    """A name that a handle can carry, made from any text: other characters become '_'."""
-    name = re.sub(r"[^A-Za-z0-9_.\-]+", "_", text).strip("_.-")[:100]
+    """A name that a handle can carry, made from any text: accents go, other characters become '_'."""
+    plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+    name = re.sub(r"[^A-Za-z0-9_.\-]+", "_", plain).strip("_.-")[:100]
     return name or default

@@ -63,3 +63,7 @@ def test_every_handle_survives_being_written_and_read(handle: Handle) -> None:
 def test_any_text_makes_a_name_that_a_handle_can_carry(text: str) -> None:
     assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.\-]*", handle_name(text))
     assert Handle.parse(f"model:{handle_name(text)}").name == handle_name(text)
+
+
+def test_a_name_loses_its_accents_and_not_its_letters() -> None:
+    assert handle_name("Städte été 1") == "Stadte_ete_1"
