@@ -13,8 +13,8 @@ import asyncio
 import json
 import threading
 import uuid
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from queue import Queue
 from typing import TYPE_CHECKING, Any
@@ -22,11 +22,10 @@ from typing import TYPE_CHECKING, Any
 from langchain.agents import create_agent
 from langchain_core.messages import AIMessage, AIMessageChunk, ToolMessage
 from langgraph.types import Command
-from pydantic import TypeAdapter, ValidationError
 
 from agentkit import models
 from agentkit.calls import Progress, Services, call_directly, guarded
-from agentkit.errors import BadInput, PromptError, ThreadNotFound, ToolInputError
+from agentkit.errors import BadInput, BudgetExceeded, PromptError, ToolInputError
 from agentkit.events import ApprovalNeeded, Event, Finished, Notice, TextDelta
 from agentkit.graph import AgentGraph
 from agentkit.middleware.approval import Approval
@@ -44,6 +43,7 @@ from agentkit.redaction import redact
 from agentkit.results import ToolResult
 from agentkit.runs import Answer, Reply, Run, records, this_turn, usage
 from agentkit.settings import Settings, load_settings
+from agentkit.shapes import Shape
 from agentkit.specs import resolve
 from agentkit.threads import Request, Threads
 from agentkit.tracing import Tracing
@@ -59,33 +59,11 @@ OUTPUT_RETRIES = 2
 """How often a model is asked again for structured output that does not validate."""
 Input = Any
 """What a graph is invoked with: new messages, the answers to interrupts, or None to go on."""
+Begin = Callable[[], tuple[Input, Shape]]
+"""What a run begins with, found out when nobody else works on its thread."""
 REMOTE_NOTICE = (
     "{model} is remote: your messages, file names and the tools' briefs go to its provider, whole files do not."
 )
-
-
-@dataclass(frozen=True)
-class Shape:
-    """What a graph is built for; one graph a shape is kept. None: the agent's own system prompt, all tools, text.
-
-    `schema` is the JSON schema of the answer, `output` the type that the answer becomes. `prompt` is the name and
-    hash of the prompt file that the trace tells, `model` the one that this file asks for.
-    """
-
-    output: Any = None
-    schema: str | None = None
-    system: str | None = None
-    tools: tuple[str, ...] | None = None
-    prompt: str | None = None
-    model: str | None = None
-
-    @classmethod
-    def of(cls, output: Any) -> Shape:
-        """The shape whose answer is of this type."""
-        if output is None:
-            return cls()
-        schema = TypeAdapter(output).json_schema()
-        return cls(output, json.dumps({"title": getattr(output, "__name__", "answer"), **schema}))
 
 
 class Agent:
@@ -119,41 +97,45 @@ class Agent:
 
         `thread` continues an earlier conversation (`reply.thread_id`). `output`: a pydantic model; the reply's
         `output` is then an instance of it. `yes` approves every call that would need approval, except denied ones.
-        Raises ThreadNotFound, ProviderError, StorageError, BudgetExceeded, Cancelled.
+        Raises ThreadNotFound, ThreadBusy, ProviderError, StorageError, BudgetExceeded, Cancelled.
         """
-        run = self._new_run(thread, yes)
-        reply = self._finish(run, self._first_input(run, message, thread), Shape.of(output))
-        for _ in range(OUTPUT_RETRIES):
-            if output is None or reply.pending or reply.output is not None:
-                break
-            run = self._new_run(reply.thread_id, yes)
-            correction = self.services.prompts.get("output").text("user", problem=_fitting(output, reply.raw_output)[1])
-            reply = self._finish(run, self._first_input(run, correction, reply.thread_id), Shape.of(output))
-        return reply
+        return self._finish(*self._asked(message, thread, output, yes))
 
     def stream(
         self, message: str, *, thread: str | None = None, output: type | None = None, yes: bool = False
     ) -> Iterator[Event]:
-        """The same, event by event: text as it is decoded, tools as they work, `Finished` with the reply at the end."""
-        run = self._new_run(thread, yes)
-        return self._events(run, self._first_input(run, message, thread), Shape.of(output))
+        """The same, event by event: text as it is decoded, tools as they work, `Finished` with the reply at the end.
 
-    def resume(self, thread: str, answer: Answer | Mapping[str, Answer] | None = None, *, yes: bool = False) -> Reply:
+        Nothing happens before the first event is asked for. Closing the iterator stops the run.
+        """
+        return self._events(*self._asked(message, thread, output, yes))
+
+    def resume(
+        self,
+        thread: str,
+        answer: Answer | Mapping[str, Answer] | None = None,
+        *,
+        output: type | None = None,
+        yes: bool = False,
+    ) -> Reply:
         """Go on with a run that was paused or killed; one that had come to its end gives its reply again.
 
-        `answer`: the person's word on the calls that wait, one for all or by call id. Raises BadInput if a call
-        waits and there is neither an answer nor `yes`, or if nothing of the run was stored, ToolInputError if edited
-        arguments do not fit the tool.
+        `answer`: the person's word on the calls that wait, one for all or by call id. `output`: as it was asked for;
+        without it a structured answer comes as plain data. Raises BadInput if a call waits and there is neither an
+        answer nor `yes`, or if nothing of the run was stored, ToolInputError if edited arguments do not fit the tool.
         """
-        run = self._new_run(thread, yes)
-        return self._finish(run, self._resume_input(run, answer), Shape())
+        return self._finish(*self._resumed(thread, answer, output, yes))
 
     def resume_stream(
-        self, thread: str, answer: Answer | Mapping[str, Answer] | None = None, *, yes: bool = False
+        self,
+        thread: str,
+        answer: Answer | Mapping[str, Answer] | None = None,
+        *,
+        output: type | None = None,
+        yes: bool = False,
     ) -> Iterator[Event]:
         """`resume`, event by event."""
-        run = self._new_run(thread, yes)
-        return self._events(run, self._resume_input(run, answer), Shape())
+        return self._events(*self._resumed(thread, answer, output, yes))
 
     def run(self, prompt: str | Prompt, inputs: Mapping[str, Any], *, yes: bool = False) -> Reply:
         """Run a prompt file: its sections are the conversation, its header chooses tools and output.
@@ -173,12 +155,10 @@ class Agent:
             prompt=f"{chosen.name}@{chosen.hash}",
             model=None if self.services.model_given else chosen.header.model,
         )
-        run = self._new_run(None, yes)
-        self.threads.touch(run.thread_id, f"{chosen.name}: {spoken[-1].text}")
+        run, text = self._new_run(None, yes), spoken[-1].text
         earlier = [(m.role, m.text) for m in spoken[:-1]]
-        return self._finish(
-            run, {"messages": [*earlier, user_message(spoken[-1].text, self.services, run.trace_id)]}, shape
-        )
+        request = Request(run.trace_id, text, earlier, shape.stored())
+        return self._finish(run, lambda: (self._begun(run, request, f"{chosen.name}: {text}"), shape))
 
     def call(self, tool: str, *, on_progress: Progress | None = None, **args: Any) -> ToolResult:
         """Call a tool directly, with no model involved, and get its typed result.
@@ -204,10 +184,15 @@ class Agent:
             yield event
 
     async def aresume(
-        self, thread: str, answer: Answer | Mapping[str, Answer] | None = None, *, yes: bool = False
+        self,
+        thread: str,
+        answer: Answer | Mapping[str, Answer] | None = None,
+        *,
+        output: type | None = None,
+        yes: bool = False,
     ) -> Reply:
         """The async twin of `resume`."""
-        return await asyncio.to_thread(self.resume, thread, answer, yes=yes)
+        return await asyncio.to_thread(self.resume, thread, answer, output=output, yes=yes)
 
     async def acall(self, tool: str, **args: Any) -> ToolResult:
         """The async twin of `call`."""
@@ -292,18 +277,37 @@ class Agent:
     def _new_run(self, thread: str | None, yes: bool) -> Run:
         return Run(self.services, thread or uuid.uuid4().hex[:12], str(uuid.uuid4()), yes=yes)
 
-    def _first_input(self, run: Run, message: str, thread: str | None) -> Input:
+    def _asked(self, message: str, thread: str | None, output: Any, yes: bool) -> tuple[Run, Begin]:
         if not message.strip():
             raise BadInput("the message is empty: say what you want to know or have done.")
+        _ = self.services.model  # the embedded one loads while the database starts and the graph is built
         if thread is not None:
-            if not self.threads.exists(thread):
-                raise ThreadNotFound(f"there is no thread {thread!r}. `agentkit threads list` shows them.")
-            self._close_cut_calls(run)
-        return self._begun(run, Request(run.trace_id, message))
+            self.threads.check(thread)
+        run, shape = self._new_run(thread, yes), Shape().answering(output)
 
-    def _begun(self, run: Run, request: Request) -> Input:
-        self.threads.touch(run.thread_id, request.text, request)
-        return {"messages": [user_message(request.text, self.services, request.id)]}
+        def begin() -> tuple[Input, Shape]:
+            if thread is not None:
+                self._close_cut_calls(run)
+            return self._begun(run, Request(run.trace_id, message, shape=shape.stored())), shape
+
+        return run, begin
+
+    def _resumed(
+        self, thread: str, answer: Answer | Mapping[str, Answer] | None, output: Any, yes: bool
+    ) -> tuple[Run, Begin]:
+        self.threads.check(thread)
+        run = self._new_run(thread, yes)
+
+        def begin() -> tuple[Input, Shape]:
+            request = self.threads.request(thread)
+            shape = Shape.restored(request.shape).answering(output)
+            return self._resume_input(run, request, shape, answer), shape
+
+        return run, begin
+
+    def _begun(self, run: Run, request: Request, title: str = "") -> Input:
+        self.threads.touch(run.thread_id, title or request.text, request)
+        return {"messages": [*request.earlier, user_message(request.text, self.services, request.id)]}
 
     def _close_cut_calls(self, run: Run) -> None:
         """Answer tool calls that an interrupted turn left open: providers refuse a history with open calls."""
@@ -319,17 +323,16 @@ class Agent:
         if notes:
             graph.update_state(config, {"messages": notes}, as_node="tools")
 
-    def _resume_input(self, run: Run, answer: Answer | Mapping[str, Answer] | None) -> Input:
-        if not self.threads.exists(run.thread_id):
-            raise ThreadNotFound(f"there is no thread {run.thread_id!r}. `agentkit threads list` shows them.")
-        request = self.threads.request(run.thread_id)
-        state = self.graph.get_state(self._config(run))
+    def _resume_input(
+        self, run: Run, request: Request, shape: Shape, answer: Answer | Mapping[str, Answer] | None
+    ) -> Input:
+        state = self._graph(shape).get_state(self._config(run))
         messages = state.values.get("messages", [])
-        if request is not None and all(m.id != request.id for m in messages):
+        if request.id and all(m.id != request.id for m in messages):
             return self._begun(run, request)  # killed before the first checkpoint of the turn
         if not messages and not state.next:
             raise BadInput(f"nothing of thread {run.thread_id!r} was stored before it was stopped: ask again.")
-        waiting = self._interrupts(run)
+        waiting = {i.id: ApprovalNeeded(**i.value) for task in state.tasks for i in task.interrupts}
         if not waiting:
             return None
         given: dict[str, Any] = {}
@@ -371,29 +374,47 @@ class Agent:
             }
         return config
 
-    def _finish(self, run: Run, input: Input, shape: Shape) -> Reply:  # noqa: A002
-        """Run to the end, or to the first pause."""
-        with guarded(self.settings, "the run", run.cancelled):
+    def _finish(self, run: Run, begin: Begin) -> Reply:
+        """Run to the end, or to the first pause, alone on the thread."""
+        with guarded(self.settings, "the run", run.cancelled), self.services.storage.locks().held(run.thread_id):
             self._tell_remote(run)
-            self._graph(shape).invoke(input, self._config(run, shape), context=run, durability="sync")
-            return self._reply(run, shape)
+            given, shape = begin()
+            reply = self._turn(run, given, shape)
+            for _ in range(OUTPUT_RETRIES):
+                if shape.output is None or reply.pending or reply.output is not None:
+                    break
+                run = replace(run, trace_id=str(uuid.uuid4()))
+                problem = shape.fitting(reply.raw_output)[1]
+                correction = self.services.prompts.get("output").text("user", problem=problem)
+                request = Request(run.trace_id, correction, shape=shape.stored())
+                reply = self._turn(run, self._begun(run, request), shape)
+            return reply
 
-    def _events(self, run: Run, input: Input, shape: Shape) -> Iterator[Event]:  # noqa: A002
+    def _turn(self, run: Run, given: Input, shape: Shape) -> Reply:
+        graph, config = self._graph(shape), self._config(run, shape)
+        try:
+            if run.listener is None:
+                graph.invoke(given, config, context=run, durability="sync")
+            else:
+                stream = graph.stream(given, config, context=run, durability="sync", stream_mode="messages")
+                for message, _ in stream:
+                    if isinstance(message, AIMessageChunk) and (text := message.text):
+                        run.emit(TextDelta(text))
+        except BudgetExceeded as error:
+            error.reply = self._reply(run, shape)
+            raise
+        reply = self._reply(run, shape)
+        self.threads.touch(run.thread_id)
+        return reply
+
+    def _events(self, run: Run, begin: Begin) -> Iterator[Event]:
         """The same in a thread of its own, so that tools can report while the caller listens."""
         events: Queue[Event | BaseException | None] = Queue()
         run.listener = events.put
 
         def work() -> None:
             try:
-                with guarded(self.settings, "the run", run.cancelled):
-                    self._tell_remote(run)
-                    stream = self._graph(shape).stream(
-                        input, self._config(run, shape), context=run, durability="sync", stream_mode="messages"
-                    )
-                    for message, _ in stream:
-                        if isinstance(message, AIMessageChunk) and (text := message.text):
-                            run.emit(TextDelta(text))
-                    reply = self._reply(run, shape)
+                reply = self._finish(run, begin)
                 for needed in reply.pending:
                     run.emit(needed)
                 run.emit(Finished(reply))
@@ -418,11 +439,6 @@ class Agent:
             self._told.add("remote")
             run.emit(Notice(REMOTE_NOTICE.format(model=redact(self.services.model_name))))
 
-    def _interrupts(self, run: Run) -> dict[str, ApprovalNeeded]:
-        """The calls that wait for approval, by LangGraph's interrupt id."""
-        tasks = self.graph.get_state(self._config(run)).tasks
-        return {i.id: ApprovalNeeded(**i.value) for task in tasks for i in task.interrupts}
-
     def _reply(self, run: Run, shape: Shape) -> Reply:
         state = self._graph(shape).get_state(self._config(run))
         turn = this_turn(state.values.get("messages", []))
@@ -430,7 +446,6 @@ class Agent:
         last = turn[-1] if turn else None
         text = last.text if isinstance(last, AIMessage) and not pending else ""
         answered_by = last.response_metadata.get(ANSWERED_BY) if last else None
-        self.threads.touch(run.thread_id)
         raw = state.values.get("structured_response") if shape.schema else None
         return Reply(
             text=text,
@@ -440,14 +455,6 @@ class Agent:
             tool_calls=records(turn, self.services.toolbox),
             usage=usage(turn),
             pending=pending,
-            output=_fitting(shape.output, raw)[0] if shape.output else raw,
+            output=shape.fitting(raw)[0],
             raw_output=raw,
         )
-
-
-def _fitting(output: Any, raw: Any) -> tuple[Any, str]:
-    """The model's structured answer as the asked type, or None and what is wrong with it."""
-    try:
-        return TypeAdapter(output).validate_python(raw), ""
-    except ValidationError as error:
-        return None, "; ".join(f"{'.'.join(map(str, e['loc'])) or 'answer'}: {e['msg']}" for e in error.errors()[:5])

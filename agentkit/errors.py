@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from agentkit.redaction import redact
+
+if TYPE_CHECKING:
+    from agentkit.runs import Reply
 
 
 class AgentkitError(Exception):
@@ -64,6 +67,10 @@ class ThreadNotFound(BadInput):
     """No stored thread has this id."""
 
 
+class ThreadBusy(AgentkitError):
+    """Another run works on this thread, in this process or another."""
+
+
 class TraceNotFound(BadInput):
     """No stored trace has this id."""
 
@@ -105,7 +112,9 @@ class ToolRefused(AgentkitError):
 
 
 class BudgetExceeded(AgentkitError):
-    """A run reached one of its limits."""
+    """A run reached one of its limits. `reply` is what it came to until then, None where no run was begun."""
+
+    reply: Reply | None = None
 
 
 class ApprovalRequired(AgentkitError):

@@ -27,7 +27,7 @@ class Run:
     trace_id: str
     yes: bool = False
     cancelled: threading.Event = field(default_factory=threading.Event)
-    listener: Callable[[Event], None] = lambda event: None
+    listener: Callable[[Event], None] | None = None
 
     @property
     def context(self) -> RunContext:
@@ -36,7 +36,8 @@ class Run:
 
     def emit(self, event: Event) -> None:
         """Tell the listener and the plugins. A plugin that raises does not disturb the run."""
-        self.listener(event)
+        if self.listener is not None:
+            self.listener(event)
         for _ in self.services.plugins.call("on_event", run=self.context, event=event):
             pass
 

@@ -20,6 +20,7 @@ from agentkit.settings import Settings
 if TYPE_CHECKING:
     from agentkit.checkpoints import Checkpointer
     from agentkit.postgres.connections import Parameters, Pool
+    from agentkit.postgres.locks import ThreadLocks
 
 DATABASE = "agentkit"
 
@@ -75,6 +76,16 @@ class Storage:
                 state.pool = connections.new_pool(lambda: self.url)
             return state.pool
 
+    def locks(self) -> ThreadLocks:
+        """Who works on which thread, over all processes that share the database."""
+        from agentkit.postgres.locks import ThreadLocks
+
+        state = self._current()
+        with state.threads:
+            if state.locks is None:
+                state.locks = ThreadLocks(lambda: self.url)
+            return state.locks
+
     def checkpointer(self) -> Checkpointer:
         """LangGraph's checkpointer over the pool, for sync and async graphs; its tables are there."""
         from agentkit.checkpoints import Checkpointer
@@ -111,6 +122,8 @@ class Storage:
         with state.threads:
             if state.pool is not None:
                 state.pool.close()
+            if state.locks is not None:
+                state.locks.close()
             self._server.release()
             self._state = _State()
             atexit.unregister(self.close)
@@ -141,6 +154,7 @@ class _State:
         self.ready = False
         self.mlflow_ready = False
         self.pool: Pool | None = None
+        self.locks: ThreadLocks | None = None
 
 
 # never collected: a connection's end would reach the server through the socket that the parent still uses

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from agentkit.errors import ThreadNotFound
@@ -18,10 +18,15 @@ TITLE_LENGTH = 80
 
 @dataclass(frozen=True)
 class Request:
-    """A user's message that begins a turn: the id of the message, and its text."""
+    """A user's message that begins a turn: its id and text, and what a killed turn needs to be begun again.
+
+    `earlier`: messages before it, as role and text. `shape`: what the turn's graph is built for, as plain data.
+    """
 
     id: str
     text: str
+    earlier: Sequence[tuple[str, str]] = ()
+    shape: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Threads:
@@ -36,33 +41,44 @@ class Threads:
         It does not wait for the disk: checkpoints do, and what they wait for includes this.
         """
         short = " ".join(title.split())[:TITLE_LENGTH]
-        values = [thread_id, short, request.id if request else None, request.text if request else None]
+        turn = {"earlier": request.earlier, "shape": request.shape} if request else None
         self._storage.pool().query(
-            "insert into threads (thread_id, title, request_id, request) select %s, %s, %s, %s"
+            "insert into threads (thread_id, title, request_id, request, turn)"
+            " select %s, %s, %s, %s, coalesce(%s::jsonb, '{}')"
             " where set_config('synchronous_commit', 'off', true) = 'off'"
             " on conflict (thread_id) do update set updated_at = now(), request_id = excluded.request_id,"
-            " request = excluded.request, answers = '{}'",
-            [v and redact(v).replace("\0", "") for v in values],
+            " request = excluded.request, answers = '{}',"
+            " turn = case when excluded.request_id is null then threads.turn else excluded.turn end",
+            [
+                thread_id,
+                _storable(short),
+                request.id if request else None,
+                _storable(request.text) if request else None,
+                _json(turn) if turn else None,
+            ],
         )
 
-    def request(self, thread_id: str) -> Request | None:
-        """What the thread's turn was begun for, until it has come to its end."""
+    def request(self, thread_id: str) -> Request:
+        """What the thread's last turn was begun for; its id and text are '' once that has come to its end."""
         rows = self._storage.pool().query(
-            "select request_id, request from threads where thread_id = %s and request_id is not null", [thread_id]
+            "select request_id, request, turn from threads where thread_id = %s", [thread_id]
         )
-        return Request(rows[0]["request_id"], rows[0]["request"]) if rows else None
+        row = rows[0] if rows else {"request_id": None, "request": None, "turn": {}}
+        earlier = [(role, text) for role, text in row["turn"].get("earlier", ())]
+        return Request(row["request_id"] or "", row["request"] or "", earlier, row["turn"].get("shape", {}))
 
     def answer(self, thread_id: str, answers: Mapping[str, Any]) -> dict[str, Any]:
         """Keep a person's answers by what they answer, and return all of this turn: a killed run has them again."""
         rows = self._storage.pool().query(
             "update threads set answers = answers || %s::jsonb where thread_id = %s returning answers",
-            [json.dumps(redacted(answers)).replace("\\u0000", ""), thread_id],
+            [_json(answers), thread_id],
         )
         return dict(rows[0]["answers"]) if rows else {}
 
-    def exists(self, thread_id: str) -> bool:
-        """Is there a thread of this id?"""
-        return bool(self._storage.pool().query("select from threads where thread_id = %s", [thread_id]))
+    def check(self, thread_id: str) -> None:
+        """Raises ThreadNotFound if there is no thread of this id."""
+        if not self._storage.pool().query("select from threads where thread_id = %s", [thread_id]):
+            raise ThreadNotFound(f"there is no thread {thread_id!r}. `agentkit threads list` shows them.")
 
     def recent(self, last: int = 20) -> list[dict[str, Any]]:
         """The threads used last, newest first: thread_id, title, created_at, updated_at."""
@@ -81,17 +97,23 @@ class Threads:
         """The messages of a thread as plain data: role, content, and tool calls. Raises ThreadNotFound."""
         from agentkit.tracing import plain
 
-        if not self.exists(thread_id):
-            raise ThreadNotFound(f"there is no thread {thread_id!r}. `agentkit threads list` shows them.")
+        self.check(thread_id)
         state = self._storage.checkpointer().get_tuple({"configurable": {"thread_id": thread_id}})
         stored = state.checkpoint["channel_values"].get("messages", []) if state else []
         return [plain(m) for m in stored]
 
     def delete(self, thread_id: str) -> None:
         """Remove a thread with its messages, results and traces. Raises ThreadNotFound."""
-        if not self.exists(thread_id):
-            raise ThreadNotFound(f"there is no thread {thread_id!r}. `agentkit threads list` shows them.")
+        self.check(thread_id)
         self._storage.checkpointer().delete_thread(thread_id)
         with self._storage.pool().connection() as connection:
             for table in ("tool_results", "traces", "threads"):
                 connection.execute(f"delete from {table} where thread_id = %s", [thread_id])  # noqa: S608
+
+
+def _storable(text: str) -> str:
+    return redact(text).replace("\0", "")
+
+
+def _json(value: Any) -> str:
+    return json.dumps(redacted(value)).replace("\\u0000", "")

@@ -60,7 +60,12 @@ def chat(
 
 
 def _answer_json(agent: Agent, message: str | None, thread: str | None, resume: bool, yes: bool) -> int:
-    reply = agent.resume(str(thread), yes=yes) if resume else agent.ask(message or "", thread=thread, yes=yes)
+    try:
+        reply = agent.resume(str(thread), yes=yes) if resume else agent.ask(message or "", thread=thread, yes=yes)
+    except BudgetExceeded as error:
+        if error.reply:
+            print_json(error.reply.as_json() | {"stopped": str(error)})
+        raise
     print_json(reply.as_json())
     if reply.pending:
         raise ApprovalRequired(_how_to_resume(reply))

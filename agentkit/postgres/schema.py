@@ -72,6 +72,9 @@ MIGRATIONS = (
     """
     alter table threads add column answers jsonb not null default '{}';
     """,
+    """
+    alter table threads add column turn jsonb not null default '{}';
+    """,
 )
 """Each entry takes the schema one version further. Entries are only ever added."""
 

@@ -26,7 +26,7 @@ from agentkit_local import schema as schemas
 from agentkit_local.mentions import asked_for
 from agentkit_local.names import with_names
 from agentkit_local.rendering import render, request_of
-from agentkit_local.server import STREAMED, Engine, EngineKey, engine
+from agentkit_local.server import STREAMED, Engine, EngineKey, engine, engine_soon
 from agentkit_local.steps import Answer, Piece
 from agentkit_local.threads import in_thread
 
@@ -38,7 +38,7 @@ _CHOICES = ("auto", "any", "required", "none")
 
 
 def chat_model(name: str, settings: Settings) -> LocalChatModel:
-    """The chat model of a manifest entry ('' for the default) or of a `PATH.gguf`.
+    """The chat model of a manifest entry ('' for the default) or of a `PATH.gguf`, which begins to load.
 
     Raises ModelNotFound if there is no such entry or its file is not on this machine.
     """
@@ -46,6 +46,7 @@ def chat_model(name: str, settings: Settings) -> LocalChatModel:
 
     local = settings.section("local", LocalSettings)
     name, file, identity = _located(name, settings)
+    engine_soon(EngineKey(file, identity, local.context, local.threads))
     return LocalChatModel(
         model=name, file=file, identity=identity, context=local.context, threads=local.threads, settings=settings
     )

@@ -11,6 +11,7 @@ import secrets
 import shutil
 import tempfile
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -154,6 +155,17 @@ def engine(key: EngineKey) -> Engine:
         return _engines[key]
 
 
+def engine_soon(key: EngineKey) -> None:
+    """Begin to load the engine while the caller does other things; trouble shows when it is used."""
+
+    def load() -> None:
+        with suppress(Exception):
+            engine(key)
+
+    # no daemon: a thread inside llama.cpp must end before the interpreter does
+    threading.Thread(target=load, name="agentkit-load").start()
+
+
 def _forget() -> None:
     """After a fork the threads of llama.cpp are gone: the child makes its own engines."""
     global _engines_lock  # noqa: PLW0603
@@ -179,8 +191,11 @@ def free_threads() -> int:
         cores = len(os.sched_getaffinity(0))
     except AttributeError:
         cores = os.cpu_count() or 1
-    busy = psutil.cpu_percent(interval=_SAMPLE_SECONDS) / 100
-    return max(1, round(cores * (1 - busy)))
+    own = time.process_time()
+    busy = cores * psutil.cpu_percent(interval=_SAMPLE_SECONDS) / 100
+    # what this process does beside loading ends before the model decodes
+    others = busy - (time.process_time() - own) / _SAMPLE_SECONDS
+    return min(cores, max(1, round(cores - others)))
 
 
 def _load(key: EngineKey) -> Engine:

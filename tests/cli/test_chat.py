@@ -69,6 +69,18 @@ def test_without_yes_a_call_that_writes_exits_1_and_names_how_to_resume(cli: Cal
     assert json.loads(done.out)["tool_calls"][0]["result"] == "noted milk"
 
 
+def test_a_run_at_its_limit_prints_what_it_came_to_and_why_it_stopped(
+    cli: Callable[..., Outcome], workspace: Path
+) -> None:
+    (workspace / "agentkit.toml").write_text((workspace / "agentkit.toml").read_text() + "[limits]\nmodel_calls = 1\n")
+    assert cli("trust", "--yes").code == 0
+    ended = cli("chat", "Note milk", "--model", "scripted:note", "--json", "--yes")
+    reply = json.loads(ended.out)
+    assert ended.code == 1
+    assert [c["status"] for c in reply["tool_calls"]] == ["success"]
+    assert "1 of 1 model calls" in reply["stopped"]
+
+
 def test_the_last_thread_is_continued(cli: Callable[..., Outcome]) -> None:
     first = json.loads(cli("chat", "Hello", "--json").out)
     again = json.loads(cli("chat", "-c", "Hello again", "--json").out)
