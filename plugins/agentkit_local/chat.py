@@ -23,6 +23,7 @@ from pydantic import Field
 from agentkit.errors import ModelNotFound, ProviderError
 from agentkit.settings import load_settings
 from agentkit_local import schema as schemas
+from agentkit_local.choice import offered
 from agentkit_local.mentions import asked_for
 from agentkit_local.names import with_names
 from agentkit_local.rendering import render, request_of
@@ -256,8 +257,12 @@ def _step_schema(
 ) -> dict[str, Any]:
     shapes: dict[str, Mapping[str, Any]] = {}
     request = request_of(messages)
-    offered = [] if choice == "none" else [t["function"] for t in tools]
-    for function in (f for f in offered if choice in _CHOICES or f["name"] == choice):
+    functions = [] if choice == "none" else [t["function"] for t in tools]
+    if choice in _CHOICES:
+        names = offered(functions, request, "\n".join(f"{m.name} {m.text}" for m in messages if m.type == "tool"))
+    else:
+        names = [choice]
+    for function in (f for f in functions if f["name"] in names):
         shape = schemas.plain(function.get("parameters") or {})
         # a forced choice is how structured output is asked for: there every field counts
         if choice == "auto":

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agentkit_local.choice import MANY, chosen
 from agentkit_local.open_steps import Call, open_steps
 from agentkit_local.schema import RESPOND, dumps, plain
 
@@ -40,7 +41,10 @@ def render(
     fixed: list[dict[str, str]] = []
     if tools:
         prompt = _prompt("tools")
-        system = prompt.text("system", system=system, tools=[_describe(t["function"]) for t in tools])
+        described = [_describe(t["function"]) for t in tools]
+        if len(tools) > MANY:
+            described = [{**d, "arguments": []} for d in described]
+        system = prompt.text("system", system=system, tools=described)
         examples = prompt.header.examples
         fixed = [_example(e) for e in examples] if _shared(tools, forced) and isinstance(examples, list) else []
     if system:
@@ -71,7 +75,7 @@ def _own_words(message: BaseMessage) -> str:
 def _conversation(messages: Sequence[BaseMessage], tools: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, str]]:
     from langchain_core.messages import AIMessage, SystemMessage, ToolMessage
 
-    request, files, asked, done = "", None, dict[str, Call](), list[Call]()
+    request, before, files, asked, done = "", "", None, dict[str, Call](), list[Call]()
     for message in messages:
         if isinstance(message, AIMessage):
             asked = {str(c["id"]): (c["name"], c["args"]) for c in message.tool_calls}
@@ -83,8 +87,17 @@ def _conversation(messages: Sequence[BaseMessage], tools: Sequence[Mapping[str, 
             left = open_steps(request, tools, done, files)
             yield _result(message.name or "the tool", message.text, failed, request, left)
         elif not isinstance(message, SystemMessage):
-            request, files, done = _own_words(message), message.additional_kwargs.get("agentkit_files"), []
-            yield {"role": "user", "content": message.text}
+            before, request = request, _own_words(message)
+            files, done = message.additional_kwargs.get("agentkit_files"), []
+            yield {"role": "user", "content": _with_arguments(message.text, tools, f"{before}\n{request}")}
+
+
+def _with_arguments(text: str, tools: Sequence[Mapping[str, Any]], request: str) -> str:
+    """The user's message, with what the beginning of a prompt with many tools leaves out."""
+    matter = chosen(tools, request) if len(tools) > MANY else []
+    described = [{"name": t["name"], **_describe(t)} for t in tools if t["name"] in matter]
+    with_arguments = [d for d in described if d["arguments"]]
+    return _prompt("arguments").text("user", request=text, tools=with_arguments) if with_arguments else text
 
 
 def _steps(message: AIMessage, with_tools: bool) -> Iterator[str]:
