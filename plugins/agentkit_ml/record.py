@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -25,6 +25,21 @@ class Candidate(BaseModel):
     skipped: str = ""
 
 
+class Finding(BaseModel):
+    """What a check of a training found: `gate` names the check, `value` is what it measured (in its own unit).
+
+    `level`: `ok`, `warn` (a person should look) or `block` (the score cannot be believed).
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    gate: str
+    level: Literal["ok", "warn", "block"]
+    text: str
+    columns: list[str] = []
+    value: float | None = None
+
+
 class Baseline(BaseModel):
     """The answer without a model: the share of each class in training, or the mean."""
 
@@ -35,7 +50,11 @@ class Baseline(BaseModel):
 
 
 class Training(BaseModel):
-    """A training's record. `columns`: those learned from -> number, category or date. Scores are on held-back rows."""
+    """A training's record. `columns`: those learned from -> number, category, date or text.
+
+    Scores are on held-back rows, `train_score` is the metric on the training rows, `intervals` are 95% bootstrap
+    intervals of `metrics`. `trials`: settings that the search tried; `members`: weights of an ensemble's models.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -58,6 +77,12 @@ class Training(BaseModel):
     test_rows: int
     seconds: float
     candidates: list[Candidate]
+    split_why: str = ""
+    findings: list[Finding] = []
+    train_score: float | None = None
+    intervals: dict[str, tuple[float, float]] = {}
+    trials: int = 0
+    members: dict[str, float] = {}
 
     @property
     def score(self) -> float:
