@@ -19,42 +19,27 @@ from pathlib import Path
 from queue import Queue
 from typing import TYPE_CHECKING, Any
 
-from langchain.agents import create_agent
-from langchain_core.messages import AIMessage, AIMessageChunk, ToolMessage
-from langgraph.types import Command
-
-from agentkit import models
 from agentkit.calls import Progress, Services, call_directly, guarded
 from agentkit.errors import BadInput, BudgetExceeded, PromptError, ToolInputError
 from agentkit.events import ApprovalNeeded, Event, Finished, Notice, TextDelta
-from agentkit.graph import AgentGraph
-from agentkit.middleware.approval import Approval
-from agentkit.middleware.budget import Budget
-from agentkit.middleware.history import History
-from agentkit.middleware.long_results import LongResults
-from agentkit.middleware.provider_errors import ANSWERED_BY, ProviderErrors
-from agentkit.middleware.repetition import Repetition
-from agentkit.middleware.second_look import SecondLook
-from agentkit.middleware.surroundings import Surroundings, user_message
-from agentkit.middleware.tool_calls import ToolCalls, graph_tool
 from agentkit.plugins import Plugins
 from agentkit.prompts import Prompt
 from agentkit.redaction import redact
 from agentkit.results import ToolResult
 from agentkit.runs import Answer, Reply, Run, records, this_turn, usage
 from agentkit.settings import Settings, load_settings
-from agentkit.shapes import Shape
-from agentkit.specs import resolve
+from agentkit.shapes import SYSTEM_PROMPT, Shape
 from agentkit.threads import Request, Threads
-from agentkit.tracing import Tracing
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
     from langchain_core.runnables import RunnableConfig
 
+    from agentkit.graph import AgentGraph
+    from agentkit.tracing import Tracing
+
 __all__ = ["Agent", "Answer", "Reply"]
 
-SYSTEM_PROMPT = "agent"
 OUTPUT_RETRIES = 2
 """How often a model is asked again for structured output that does not validate."""
 Input = Any
@@ -72,7 +57,8 @@ class Agent:
     `model`: `"provider:name"`, a LangChain chat model, or None to choose (argument, AGENTKIT_MODEL, agentkit.toml, a
     key in the environment, the embedded model). `plugins`: further plugin modules or objects. `settings`: None reads
     `agentkit.toml` of the current folder. `prompts`: a folder searched for prompt files first. Safe to use from
-    several threads; `close` it, or use it in a `with` block.
+    several threads; `close` it, or use it in a `with` block. LangChain is imported with the first question, while the
+    embedded model loads.
     """
 
     def __init__(
@@ -215,6 +201,8 @@ class Agent:
         """Where runs are traced to."""
         with self._lock:
             if self._tracing is None:
+                from agentkit.tracing import Tracing
+
                 self._tracing = Tracing(self.settings, self.services.storage)
             return self._tracing
 
@@ -241,38 +229,10 @@ class Agent:
     def _graph(self, shape: Shape) -> AgentGraph:
         with self._lock:
             if shape not in self._graphs:
-                self._graphs[shape] = self._build(shape)
-            return self._graphs[shape]
+                from agentkit.assembly import build
 
-    def _build(self, shape: Shape) -> AgentGraph:
-        services = self.services
-        for name in self.settings.fallbacks:
-            models.spec_of(name, services.plugins)  # a misspelt name should not wait for the day it is needed
-        middleware: list[Any] = [
-            Budget(self.settings),
-            ProviderErrors(shape.model or services.model_name, self.settings.fallbacks),
-            SecondLook(),
-            Surroundings(),
-            *(resolve(g.spec.target)(self.settings) for g in services.plugins.middleware.values()),
-            History(self.settings),
-            Repetition(),
-            Approval(),
-            LongResults(),
-            ToolCalls(),
-        ]
-        tools = services.toolbox if shape.tools is None else [services.toolbox.get(name) for name in shape.tools]
-        model = models.create(shape.model, self.settings, services.plugins) if shape.model else services.model
-        graph = create_agent(
-            model,
-            [graph_tool(tool) for tool in tools],
-            system_prompt=shape.system or services.prompts.get(SYSTEM_PROMPT).text("system"),
-            middleware=middleware,
-            response_format=json.loads(shape.schema) if shape.schema else None,
-            context_schema=Run,
-            checkpointer=services.storage.checkpointer(),
-            name="agentkit",
-        )
-        return AgentGraph.of(graph, services)
+                self._graphs[shape] = build(shape, self.services)
+            return self._graphs[shape]
 
     def _new_run(self, thread: str | None, yes: bool) -> Run:
         return Run(self.services, thread or uuid.uuid4().hex[:12], str(uuid.uuid4()), yes=yes)
@@ -280,7 +240,7 @@ class Agent:
     def _asked(self, message: str, thread: str | None, output: Any, yes: bool) -> tuple[Run, Begin]:
         if not message.strip():
             raise BadInput("the message is empty: say what you want to know or have done.")
-        _ = self.services.model  # the embedded one loads while the database starts and the graph is built
+        self.services.prepare_model()
         if thread is not None:
             self.threads.check(thread)
         run, shape = self._new_run(thread, yes), Shape().answering(output)
@@ -306,15 +266,19 @@ class Agent:
         return run, begin
 
     def _begun(self, run: Run, request: Request, title: str = "") -> Input:
+        from agentkit.middleware.surroundings import user_message
+
         self.threads.touch(run.thread_id, title or request.text, request)
         return {"messages": [*request.earlier, user_message(request.text, self.services, request.id)]}
 
     def _close_cut_calls(self, run: Run) -> None:
         """Answer tool calls that an interrupted turn left open: providers refuse a history with open calls."""
+        from langchain_core.messages import ToolMessage
+
         graph, config = self.graph, self._config(run)
         messages = graph.get_state(config).values.get("messages", [])
-        closed = {m.tool_call_id for m in messages if isinstance(m, ToolMessage)}
-        last = next((m for m in reversed(messages) if isinstance(m, AIMessage)), None)
+        closed = {m.tool_call_id for m in messages if m.type == "tool"}
+        last = next((m for m in reversed(messages) if m.type == "ai"), None)
         cut = [c for c in (last.tool_calls if last else []) if c["id"] not in closed]
         notes = [
             ToolMessage("interrupted before it finished", name=c["name"], tool_call_id=c["id"], status="error")
@@ -326,6 +290,8 @@ class Agent:
     def _resume_input(
         self, run: Run, request: Request, shape: Shape, answer: Answer | Mapping[str, Answer] | None
     ) -> Input:
+        from langgraph.types import Command
+
         state = self._graph(shape).get_state(self._config(run))
         messages = state.values.get("messages", [])
         if request.id and all(m.id != request.id for m in messages):
@@ -398,7 +364,7 @@ class Agent:
             else:
                 stream = graph.stream(given, config, context=run, durability="sync", stream_mode="messages")
                 for message, _ in stream:
-                    if isinstance(message, AIMessageChunk) and (text := message.text):
+                    if message.type == "AIMessageChunk" and (text := message.text):
                         run.emit(TextDelta(text))
         except BudgetExceeded as error:
             error.reply = self._reply(run, shape)
@@ -440,11 +406,13 @@ class Agent:
             run.emit(Notice(REMOTE_NOTICE.format(model=redact(self.services.model_name))))
 
     def _reply(self, run: Run, shape: Shape) -> Reply:
+        from agentkit.middleware.provider_errors import ANSWERED_BY
+
         state = self._graph(shape).get_state(self._config(run))
         turn = this_turn(state.values.get("messages", []))
         pending = [ApprovalNeeded(**i.value) for task in state.tasks for i in task.interrupts]
         last = turn[-1] if turn else None
-        text = last.text if isinstance(last, AIMessage) and not pending else ""
+        text = last.text if last and last.type == "ai" and not pending else ""
         answered_by = last.response_metadata.get(ANSWERED_BY) if last else None
         raw = state.values.get("structured_response") if shape.schema else None
         return Reply(

@@ -69,6 +69,11 @@ class Services:
             return models.create(self.model_name, self.settings, self.plugins)
         return self._model
 
+    def prepare_model(self) -> None:
+        """Let the chat model begin what takes long: it will be used in a moment."""
+        if "model" not in self.__dict__ and (self._model is None or isinstance(self._model, str)):
+            models.prepare(self.model_name, self.settings, self.plugins)
+
     @property
     def remote(self) -> bool:
         """True if prompts leave this machine."""

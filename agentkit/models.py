@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from agentkit.errors import AgentkitError, ContextExceeded, ModelNotFound, ProviderError, suggest
@@ -48,20 +49,31 @@ def spec_of(name: str, plugins: Plugins) -> ModelSpec:
     return plugins.models[provider].spec
 
 
+def prepare(name: str, settings: Settings, plugins: Plugins) -> None:
+    """Begin what takes long of a model that will be used. Raises ModelNotFound for a provider that nobody offers."""
+    spec = spec_of(name, plugins)
+    if spec.prepare:
+        with suppress(AgentkitError):  # `create` meets the same trouble and tells it
+            resolve(spec.prepare)(_rest(name), settings)
+
+
 def create(name: str, settings: Settings, plugins: Plugins) -> BaseChatModel:
     """Make the chat model. Raises ModelNotFound, ProviderError (a key is missing), MissingExtra."""
     spec = spec_of(name, plugins)
     for logger in _CLIENTS:
         logging.getLogger(logger).addFilter(_masked)
     try:
-        # an address is its own name: the server's scheme must not be guessed again
-        rest = name if "://" in name else name.partition(":")[2]
-        model: BaseChatModel = resolve(spec.target)(rest, settings)
+        model: BaseChatModel = resolve(spec.target)(_rest(name), settings)
     except AgentkitError:
         raise
     except Exception as error:
         raise explain(error, name) from error
     return model
+
+
+def _rest(name: str) -> str:
+    # an address is its own name: the server's scheme must not be guessed again
+    return name if "://" in name else name.partition(":")[2]
 
 
 _REASONS = {

@@ -9,6 +9,9 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+SYSTEM_PROMPT = "agent"
+"""The prompt file of the whole agent."""
+
 
 @dataclass(frozen=True)
 class Shape:

@@ -51,7 +51,9 @@ class ModelSpec:
     `target` names a function `(name: str, settings: Settings) -> BaseChatModel`; `name` is what follows
     `provider:` in a model's name, '' for the provider's default, or the whole address if it is one.
     `key_variable` is the environment variable whose presence makes this provider a candidate when the user named
-    no model. `remote` says whether prompts leave the machine.
+    no model. `remote` says whether prompts leave the machine. `prepare` names a function with the arguments of
+    `target` that begins what takes long, and returns at once: it is called as soon as it is known that the model
+    will be used, before LangChain is imported.
     """
 
     provider: str
@@ -59,6 +61,7 @@ class ModelSpec:
     summary: str
     key_variable: str | None = None
     remote: bool = True
+    prepare: str | None = None
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 from langchain_core.language_models import BaseChatModel
 
-from agentkit import ModelSpec, Settings, hookimpl, load_settings
+from agentkit import Agent, ModelSpec, Settings, hookimpl, load_settings
 from agentkit.errors import MissingExtra, ModelNotFound, ProviderError
 from agentkit.models import choose, create, explain, spec_of
 from agentkit.plugins import Plugins
 from agentkit.testing import ScriptedChatModel
 
 KEY = "sk-proj-abcdefghijklmnop1234"
+order: list[str] = []
 
 
 def named_model(name: str, settings: Settings) -> BaseChatModel:
@@ -147,3 +148,25 @@ def test_an_error_is_explained_without_the_providers_own_text(error: Exception, 
     assert said in str(explained)
     assert KEY not in str(explained)
     assert "not liked" not in str(explained)
+
+
+def test_a_model_prepares_itself_before_it_is_made(workspace: Path) -> None:
+    class Plugin:
+        @hookimpl
+        def register_models(self) -> list[ModelSpec]:
+            return [ModelSpec("slow", f"{__name__}:slow", "takes long", remote=False, prepare=f"{__name__}:begin")]
+
+    order.clear()
+    with Agent("slow:one", plugins=[Plugin()]) as agent:
+        assert order == []
+        assert agent.ask("Hello").text == "Here I am."
+    assert order == ["begin one", "make one"]
+
+
+def begin(name: str, settings: Settings) -> None:
+    order.append(f"begin {name}")
+
+
+def slow(name: str, settings: Settings) -> ScriptedChatModel:
+    order.append(f"make {name}")
+    return ScriptedChatModel(script=["Here I am."])

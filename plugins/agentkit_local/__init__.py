@@ -12,4 +12,8 @@ from agentkit.specs import ModelSpec
 def register_models() -> Iterable[ModelSpec]:
     """The embedded model: `local`, `local:NAME` of the manifest, `local:PATH.gguf`."""
     summary = "runs in this process (llama.cpp); nothing leaves the machine"
-    return [ModelSpec("local", "agentkit_local.chat:chat_model", summary, remote=False)]
+    return [
+        ModelSpec(
+            "local", "agentkit_local.chat:chat_model", summary, remote=False, prepare="agentkit_local.located:prepare"
+        )
+    ]

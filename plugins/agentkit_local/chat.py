@@ -6,6 +6,7 @@ import json
 import threading
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -20,14 +21,15 @@ from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import Field
 
-from agentkit.errors import ModelNotFound, ProviderError
+from agentkit.errors import ProviderError
 from agentkit.settings import load_settings
 from agentkit_local import schema as schemas
 from agentkit_local.choice import offered
+from agentkit_local.located import located
 from agentkit_local.mentions import asked_for
 from agentkit_local.names import with_names
 from agentkit_local.rendering import render, request_of
-from agentkit_local.server import STREAMED, Engine, EngineKey, engine, engine_soon
+from agentkit_local.server import STREAMED, Engine, EngineKey, engine
 from agentkit_local.steps import Answer, Piece
 from agentkit_local.threads import in_thread
 
@@ -39,38 +41,14 @@ _CHOICES = ("auto", "any", "required", "none")
 
 
 def chat_model(name: str, settings: Settings) -> LocalChatModel:
-    """The chat model of a manifest entry ('' for the default) or of a `PATH.gguf`, which begins to load.
+    """The chat model of a manifest entry ('' for the default) or of a `PATH.gguf`.
 
     Raises ModelNotFound if there is no such entry or its file is not on this machine.
     """
-    from agentkit_local.manifest import LocalSettings
-
-    local = settings.section("local", LocalSettings)
-    name, file, identity = _located(name, settings)
-    engine_soon(EngineKey(file, identity, local.context, local.threads))
+    name, key = located(name, settings)
     return LocalChatModel(
-        model=name, file=file, identity=identity, context=local.context, threads=local.threads, settings=settings
+        model=name, file=key.file, identity=key.identity, context=key.context, threads=key.threads, settings=settings
     )
-
-
-def _located(name: str, settings: Settings) -> tuple[str, Path, str]:
-    """The full name, file and identity of a manifest entry or a `PATH.gguf`. Raises ModelNotFound."""
-    from agentkit_local.download import find
-    from agentkit_local.manifest import find_entry
-
-    if name.endswith(".gguf"):
-        file = (settings.folder / Path(name).expanduser()).resolve()
-        if not file.is_file():
-            raise ModelNotFound(f"The model file {str(file)!r} does not exist.")
-        stat = file.stat()
-        return file.stem, file, f"{file} {stat.st_size} {stat.st_mtime_ns}"
-    entry = find_entry(settings, name)
-    found = find(entry)
-    if found is None:
-        raise ModelNotFound(
-            f"The embedded model {entry.name!r} is not on this machine yet: agentkit models pull {entry.name}"
-        )
-    return entry.name, found, entry.sha256
 
 
 class LocalChatModel(BaseChatModel):
@@ -119,8 +97,8 @@ class LocalChatModel(BaseChatModel):
     def _engine_of(self, name: str) -> Engine:
         if name == self.model:
             return self.engine
-        _, file, identity = _located(name, self.settings or load_settings())
-        return engine(EngineKey(file, identity, self.context, self.threads))
+        _, key = located(name, self.settings or load_settings())
+        return engine(replace(key, context=self.context, threads=self.threads))
 
     def bind_tools(
         self,
