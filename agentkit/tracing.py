@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from langchain_core.messages import BaseMessage
+from langchain_core.outputs import LLMResult
 from langchain_core.tracers.base import BaseTracer
 from langchain_core.tracers.langchain import LangChainTracer
 from langchain_core.tracers.schemas import Run as TracedRun
@@ -141,6 +142,19 @@ class _LocalTracer(BaseTracer):
         self._writer = writer
         self._thread_id = thread_id
         self._settings = settings
+
+    # LangChain's own would turn messages into its serialised form here; the writer's thread does it more cheaply
+    def _create_chat_model_run(
+        self, serialized: dict[str, Any], messages: list[list[BaseMessage]], run_id: UUID, **options: Any
+    ) -> TracedRun:
+        run = super()._create_chat_model_run(serialized, [], run_id, **options)
+        run.inputs = {"messages": messages}
+        return run
+
+    def _complete_llm_run(self, response: LLMResult, run_id: UUID) -> TracedRun:
+        run = super()._complete_llm_run(LLMResult(generations=[], llm_output=response.llm_output), run_id)
+        run.outputs = {"generations": [[getattr(g, "message", g.text) for g in made] for made in response.generations]}
+        return run
 
     def _persist_run(self, run: TracedRun) -> None:
         """Nothing more to do at the end of the tree: each run was handed over when it ended."""
