@@ -1,0 +1,134 @@
+"""The second step of a pipeline: floats of typed columns, in the form that a family of models likes best."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sklearn.base import BaseEstimator, TransformerMixin, clone
+
+from agentkit.profiles import Profile
+from agentkit_ml.features.options import Family, FeatureOptions
+from agentkit_ml.features.plan import plan_columns
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from pandas import DataFrame
+
+Part = tuple[str, Any, list[str]]
+
+_TEXT_PARTS = {"trees": 30, "native": 30, "forest": 30, "linear": 50}
+_MOST_TEXT_PARTS = 150
+
+
+class Encoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Transformers side by side, each for its own columns of the frame: (name, transformer, columns).
+
+    Gives a float64 array, or with `as_frame` a DataFrame with columns f0, f1, ... whose codes are pandas categories:
+    LightGBM, XGBoost (`enable_categorical`) and HistGradientBoosting split these by themselves.
+    """
+
+    def __init__(self, parts: list[Part], as_frame: bool = False) -> None:
+        self.parts = parts
+        self.as_frame = as_frame
+
+    def fit(self, frame: DataFrame, target: Any = None) -> Encoder:
+        self.fit_transform(frame, target)
+        return self
+
+    def fit_transform(self, frame: DataFrame, target: Any = None, **params: Any) -> Any:
+        self.parts_ = [(name, clone(step), columns) for name, step, columns in self.parts]
+        return self._joined([step.fit_transform(frame[c], target) for _, step, c in self.parts_], frame)
+
+    def transform(self, frame: DataFrame) -> Any:
+        return self._joined([step.transform(frame[c]) for _, step, c in self.parts_], frame)
+
+    def get_feature_names_out(self, names: Any = None) -> NDArray[Any]:
+        """The features' names, in which columns appear as people wrote them."""
+        import numpy as np
+
+        own = []
+        for _, step, columns in self.parts_:
+            own.extend(step.get_feature_names_out(np.asarray(columns, dtype="object")))
+        return np.asarray(own, dtype="object")
+
+    def _joined(self, blocks: list[Any], frame: DataFrame) -> Any:
+        import numpy as np
+        import pandas as pd
+
+        arrays = [np.asarray(b, dtype="float64") for b in blocks]
+        joined = np.hstack(arrays) if arrays else np.empty((len(frame), 0))
+        if not self.as_frame:
+            return joined
+        made = pd.DataFrame(joined, index=frame.index).add_prefix("f")
+        start = 0
+        for (name, step, _), block in zip(self.parts_, arrays, strict=True):
+            if name == "codes":
+                for i, levels in enumerate(step.levels_.values()):
+                    codes = np.nan_to_num(block[:, i], nan=-1).astype("int64")
+                    made[f"f{start + i}"] = pd.Categorical.from_codes(codes, pd.RangeIndex(len(levels)))
+            start += block.shape[1]
+        return made
+
+
+def encode_step(
+    profile: Profile, used: dict[str, str], task: str, seed: int, family: Family = "trees",
+    options: FeatureOptions | None = None,
+) -> Any:  # fmt: skip
+    """The unfitted step after `columns_step`, for models of this family (docs/ml-features.md).
+
+    Fit it on training rows with `fit_transform`: categories of many levels are encoded from other rows than their
+    own, which `fit` and then `transform` cannot do.
+    """
+    from agentkit_ml.features.categories import Codes, OneHot, Ordered, TargetMeans
+    from agentkit_ml.features.dates import DateParts
+    from agentkit_ml.features.text import TextParts
+
+    options = options or FeatureOptions()
+    plan = plan_columns(profile, used, family, options)
+    linear = family == "linear"
+    text_parts = min(_TEXT_PARTS[family], max(5, _MOST_TEXT_PARTS // max(1, len(plan.text))))
+    parts: list[Part] = [
+        ("numbers", Plain(), list(plan.numbers)),
+        ("dates", DateParts(cyclic=linear), list(plan.dates)),
+        ("two", Ordered(plan.two), list(plan.two)),
+        ("ordered", Ordered(plan.ordered), list(plan.ordered)),
+        ("target", TargetMeans(task == "regression", seed), list(plan.target)),
+        ("text", TextParts(text_parts, seed), list(plan.text)),
+    ]
+    finished = [(name, _finished(step, family, options), columns) for name, step, columns in parts if columns]
+    # levels are whole already: nothing is missing and nothing has a scale
+    whole: list[Part] = [("one_hot", OneHot(), list(plan.one_hot)), ("codes", Codes(), list(plan.codes))]
+    return Encoder(finished + [p for p in whole if p[2]], as_frame=family == "native")
+
+
+def _finished(step: Any, family: Family, options: FeatureOptions) -> Any:
+    """The step, followed by filling and scaling where the family needs it."""
+    from sklearn.pipeline import Pipeline
+
+    from agentkit_ml.features.numbers import Numbers
+
+    boosted = family in ("trees", "native")
+    missing = options.missing if options.missing != "auto" else "keep" if boosted else "indicator"
+    missing = "median" if missing == "drop" else missing
+    if family == "linear" and missing == "keep":
+        missing = "indicator"
+    scaling = options.scaling if family == "linear" else "none"
+    if (missing, scaling) == ("keep", "none"):
+        return step
+    return Pipeline([("values", step), ("numbers", Numbers(missing, scaling))])
+
+
+class Plain(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Numbers as they are."""
+
+    def fit(self, frame: DataFrame, target: Any = None) -> Plain:
+        self.names_ = [str(c) for c in frame.columns]
+        return self
+
+    def transform(self, frame: DataFrame) -> NDArray[Any]:
+        return frame.to_numpy(dtype="float64")
+
+    def get_feature_names_out(self, names: Any = None) -> NDArray[Any]:
+        import numpy as np
+
+        return np.asarray(self.names_, dtype="object")
