@@ -52,3 +52,15 @@ def tables(workspace: Path) -> Tables:
     diabetes.iloc[:350].to_csv(workspace / "data/progress.csv", index=False)
     diabetes.iloc[350:].to_csv(workspace / "data/progress_new.csv", index=False)
     return Tables("tumours.csv", "tumours_new.csv", "data/progress.csv", "data/progress_new.csv")
+
+
+@pytest.fixture
+def flowers(tool: Callable[..., Any], workspace: Path) -> str:
+    """`flowers.csv` (three classes, an id), and the handle of a model for it."""
+    from sklearn.datasets import load_iris
+
+    iris = load_iris(as_frame=True)
+    frame = iris.frame.assign(species=iris.target_names[iris.target], flower_id=[f"f{i}" for i in range(150)])
+    frame.drop(columns="target").to_csv(workspace / "flowers.csv", index=False)
+    model: str = tool("train", dataset="flowers.csv", target="species", model="linear").model
+    return model
