@@ -84,7 +84,7 @@ def evaluate(
     with fitting_threads():
         seen = _seen(found, frame, ctx)
     metrics = score(seen)
-    metric = training.metric if training.metric in metrics else next(iter(metrics))
+    metric = training.metric if training.metric in metrics else "accuracy" if seen.classes else next(iter(metrics))
     baseline = score(baseline_outcome(training.baseline, seen.truth, seen.task, seen.classes, seen.positive))
     return EvaluateResult(
         model=str(found.handle), dataset=data.name, task=training.task, target=training.target, rows=len(seen.truth),

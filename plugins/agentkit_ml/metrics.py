@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from agentkit.errors import TrainingError
+from agentkit_ml import statistics as s
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Task = Literal["binary", "multiclass", "regression"]
 MetricChoice = Literal[
-    "auto", "roc_auc", "average_precision", "log_loss", "accuracy", "balanced_accuracy", "f1", "precision", "recall",
-    "f1_macro", "rmse", "mae", "r2",
+    "auto", "roc_auc", "average_precision", "log_loss", "brier", "accuracy", "balanced_accuracy", "f1", "precision",
+    "recall", "mcc", "f1_macro", "rmse", "mae", "median_ae", "r2",
 ]  # fmt: skip
+
+UNEQUAL = 1.5
+"""Classes are unequal if the largest has this many times the rows of the smallest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,131 +33,133 @@ class Outcome:
     classes: tuple[str, ...] = ()
     positive: str = ""
 
+    def take(self, rows: NDArray[Any]) -> Outcome:
+        """The same of these rows only (positions or a mask)."""
+        chances = None if self.probabilities is None else self.probabilities[rows]
+        return Outcome(self.task, self.truth[rows], self.predicted[rows], chances, self.classes, self.positive)
+
 
 @dataclass(frozen=True, slots=True)
 class Metric:
+    """`statistic` prepares the metric of some rows: given weights (resamples x rows) it computes one value each."""
+
     label: str
     tasks: tuple[Task, ...]
-    compute: Callable[[Outcome], float]
+    statistic: Callable[[Outcome], s.Statistic]
     greater_is_better: bool = True
 
+    def compute(self, outcome: Outcome) -> float:
+        """The metric of these rows."""
+        import numpy as np
 
-def _binary(o: Outcome) -> tuple[NDArray[Any], NDArray[Any]]:
+        return float(self.statistic(outcome)(np.ones((1, len(outcome.truth))))[0])
+
+
+def binary_scores(o: Outcome) -> tuple[NDArray[Any], NDArray[Any]]:
     """1 for the positive class, and its probability."""
     assert o.probabilities is not None
-    return (o.truth == o.positive).astype(int), o.probabilities[:, o.classes.index(o.positive)]
+    return (o.truth == o.positive).astype(float), o.probabilities[:, o.classes.index(o.positive)]
 
 
-def _roc_auc(o: Outcome) -> float:
-    from sklearn.metrics import roc_auc_score
+def _roc_auc_ovr(o: Outcome) -> s.Statistic:
+    import numpy as np
 
-    return float(roc_auc_score(*_binary(o)))
-
-
-def _average_precision(o: Outcome) -> float:
-    from sklearn.metrics import average_precision_score
-
-    return float(average_precision_score(*_binary(o)))
+    assert o.probabilities is not None
+    present = [i for i, c in enumerate(o.classes) if 0 < (o.truth == c).sum() < len(o.truth)]
+    each = [s.roc_auc((o.truth == o.classes[i]).astype(float), o.probabilities[:, i]) for i in present]
+    return lambda weights: np.mean([statistic(weights) for statistic in each], axis=0)
 
 
-def _log_loss(o: Outcome) -> float:
-    from sklearn.metrics import log_loss
-
-    return float(log_loss(o.truth, o.probabilities, labels=list(o.classes)))
+def _hits(o: Outcome) -> tuple[NDArray[Any], NDArray[Any]]:
+    return (o.truth == o.positive).astype(float), (o.predicted == o.positive).astype(float)
 
 
-def _accuracy(o: Outcome) -> float:
-    return float((o.truth == o.predicted).mean())
+def _codes(o: Outcome) -> tuple[NDArray[Any], NDArray[Any]]:
+    """True and predicted classes as numbers; classes that only the rows know come after those of the model."""
+    import numpy as np
+
+    known = {c: i for i, c in enumerate(dict.fromkeys([*o.classes, *o.truth, *o.predicted]))}
+    return np.array([known[c] for c in o.truth]), np.array([known[c] for c in o.predicted])
 
 
-def _balanced_accuracy(o: Outcome) -> float:
-    return float(sum((o.predicted[o.truth == c] == c).mean() for c in set(o.truth)) / len(set(o.truth)))
+def _chances(o: Outcome) -> tuple[NDArray[Any], NDArray[Any]]:
+    assert o.probabilities is not None
+    return _codes(o)[0], o.probabilities
 
 
-def _f1_macro(o: Outcome) -> float:
-    from sklearn.metrics import f1_score
-
-    return float(f1_score(o.truth, o.predicted, average="macro", labels=sorted(set(o.truth)), zero_division=0))
-
-
-def _hits(o: Outcome) -> tuple[int, int, int]:
-    """True positives, predicted positives, positives."""
-    truth, predicted = o.truth == o.positive, o.predicted == o.positive
-    return int((truth & predicted).sum()), int(predicted.sum()), int(truth.sum())
-
-
-def _precision(o: Outcome) -> float:
-    hits, predicted, _ = _hits(o)
-    return hits / predicted if predicted else 0.0
-
-
-def _recall(o: Outcome) -> float:
-    hits, _, positives = _hits(o)
-    return hits / positives if positives else 0.0
-
-
-def _f1(o: Outcome) -> float:
-    hits, predicted, positives = _hits(o)
-    return 2 * hits / (predicted + positives) if predicted + positives else 0.0
-
-
-def _rmse(o: Outcome) -> float:
-    return float(((o.truth - o.predicted) ** 2).mean() ** 0.5)
-
-
-def _mae(o: Outcome) -> float:
-    return float(abs(o.truth - o.predicted).mean())
-
-
-def _r2(o: Outcome) -> float:
-    spread = float(((o.truth - o.truth.mean()) ** 2).sum())
-    return 1 - float(((o.truth - o.predicted) ** 2).sum()) / spread if spread else 0.0
+def _brier(o: Outcome) -> s.Statistic:
+    return s.brier(*binary_scores(o)) if o.task == "binary" else s.brier_of_classes(*_chances(o))
 
 
 _CLASSES: tuple[Task, ...] = ("binary", "multiclass")
+_NUMBERS: tuple[Task, ...] = ("regression",)
 
 METRICS: dict[str, Metric] = {
-    "roc_auc": Metric("ROC-AUC", ("binary",), _roc_auc),
-    "average_precision": Metric("average precision", ("binary",), _average_precision),
-    "accuracy": Metric("accuracy", _CLASSES, _accuracy),
-    "balanced_accuracy": Metric("balanced accuracy", _CLASSES, _balanced_accuracy),
-    "f1": Metric("F1", ("binary",), _f1),
-    "precision": Metric("precision", ("binary",), _precision),
-    "recall": Metric("recall", ("binary",), _recall),
-    "f1_macro": Metric("macro F1", _CLASSES, _f1_macro),
-    "log_loss": Metric("log loss", _CLASSES, _log_loss, greater_is_better=False),
-    "rmse": Metric("RMSE", ("regression",), _rmse, greater_is_better=False),
-    "mae": Metric("MAE", ("regression",), _mae, greater_is_better=False),
-    "r2": Metric("R2", ("regression",), _r2),
+    "roc_auc": Metric("ROC-AUC", ("binary",), lambda o: s.roc_auc(*binary_scores(o))),
+    "average_precision": Metric("average precision", ("binary",), lambda o: s.average_precision(*binary_scores(o))),
+    "f1": Metric("F1", ("binary",), lambda o: s.f1(*_hits(o))),
+    "precision": Metric("precision", ("binary",), lambda o: s.precision(*_hits(o))),
+    "recall": Metric("recall", ("binary",), lambda o: s.recall(*_hits(o))),
+    "f1_macro": Metric("macro F1", _CLASSES, lambda o: s.f1_macro(*_codes(o))),
+    "balanced_accuracy": Metric("balanced accuracy", _CLASSES, lambda o: s.balanced_accuracy(*_codes(o))),
+    "mcc": Metric("MCC", _CLASSES, lambda o: s.matthews(*_codes(o))),
+    "roc_auc_ovr": Metric("ROC-AUC, one class against the rest", ("multiclass",), _roc_auc_ovr),
+    "log_loss": Metric("log loss", _CLASSES, lambda o: s.log_loss(*_chances(o)), greater_is_better=False),
+    "brier": Metric("Brier score", _CLASSES, _brier, greater_is_better=False),
+    "accuracy": Metric("accuracy", _CLASSES, lambda o: s.mean((o.truth == o.predicted).astype(float))),
+    "rmse": Metric("RMSE", _NUMBERS, lambda o: s.root_mean_square(o.truth - o.predicted), greater_is_better=False),
+    "mae": Metric("MAE", _NUMBERS, lambda o: s.mean(abs(o.truth - o.predicted)), greater_is_better=False),
+    "median_ae": Metric(
+        "median absolute error", _NUMBERS, lambda o: s.median(abs(o.truth - o.predicted)), greater_is_better=False
+    ),
+    "mape": Metric("MAPE", _NUMBERS, lambda o: s.mean(abs((o.truth - o.predicted) / o.truth)), greater_is_better=False),
+    "r2": Metric("R2", _NUMBERS, lambda o: s.r2(o.truth, o.predicted)),
 }
+"""In the order in which they are told. `mape` is a fraction: 0.1 is 10%."""
+
 _DEFAULT: dict[Task, str] = {"binary": "roc_auc", "multiclass": "accuracy", "regression": "rmse"}
-_NEED_BOTH_CLASSES = ("roc_auc", "average_precision")
+_NEED_BOTH_CLASSES = ("roc_auc", "average_precision", "roc_auc_ovr")
+_NEED_KNOWN_CLASSES = ("log_loss", "brier")
 
 
-def choose_metric(wanted: str, task: Task) -> str:
-    """The metric to select by: ROC-AUC for two classes, accuracy for more, RMSE for numbers, unless one is wanted.
+def choose_metric(wanted: str, task: Task, class_rows: Sequence[int] = ()) -> str:
+    """The metric to select by, unless one is wanted: ROC-AUC for two classes, RMSE for numbers, accuracy for more
+    classes, or macro F1 if the rows of each class (`class_rows`) are unequal.
 
     Raises TrainingError if the wanted one does not fit the task.
     """
     if wanted == "auto":
-        return _DEFAULT[task]
+        return "f1_macro" if task == "multiclass" and unequal(class_rows) else _DEFAULT[task]
     if task not in METRICS[wanted].tasks:
         fitting = ", ".join(n for n, m in METRICS.items() if task in m.tasks)
         raise TrainingError(f"metric {wanted!r} does not fit a {task} target. Choose one of: {fitting}, or auto.")
     return wanted
 
 
-def score(outcome: Outcome) -> dict[str, float]:
-    """Every metric of the task that these rows allow.
+def unequal(class_rows: Sequence[int]) -> bool:
+    """True if accuracy would mostly tell how well the large classes do."""
+    return bool(class_rows) and max(class_rows) >= UNEQUAL * min(class_rows)
 
-    ROC-AUC and average precision need rows of both classes, log loss no class that the model does not know.
+
+def measurable(outcome: Outcome) -> list[str]:
+    """The metrics of the task that these rows allow, in the order in which they are told.
+
+    ROC-AUC and average precision need rows of both classes, log loss and Brier no class that the model does not know,
+    MAPE true values other than 0, R2 true values that differ.
     """
     names = [n for n, m in METRICS.items() if outcome.task in m.tasks]
-    if outcome.task != "regression":
-        seen = set(outcome.truth)
-        names = [n for n in names if len(seen) > 1 or n not in _NEED_BOTH_CLASSES]
-        names = [n for n in names if seen <= set(outcome.classes) or n != "log_loss"]
-    return {n: METRICS[n].compute(outcome) for n in names}
+    if outcome.task == "regression":
+        left_out = {"mape"} if (outcome.truth == 0).any() else set()
+        left_out |= {"r2"} if (outcome.truth == outcome.truth[0]).all() else set()
+        return [n for n in names if n not in left_out]
+    seen = set(outcome.truth)
+    names = [n for n in names if len(seen) > 1 or n not in _NEED_BOTH_CLASSES]
+    return [n for n in names if seen <= set(outcome.classes) or n not in _NEED_KNOWN_CLASSES]
+
+
+def score(outcome: Outcome) -> dict[str, float]:
+    """Every metric of the task that these rows allow (see `measurable`)."""
+    return {n: METRICS[n].compute(outcome) for n in measurable(outcome)}
 
 
 def better(metric: str, one: float, other: float) -> bool:

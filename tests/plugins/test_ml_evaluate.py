@@ -1,4 +1,4 @@
-"""Trained models in use: evaluate, and data that does not fit."""
+"""The tool `evaluate`: what it measures, on which rows, and data that does not fit."""
 
 from __future__ import annotations
 
@@ -41,6 +41,8 @@ def test_metrics_are_those_of_scikit_learn(tool: Tool, tables: Any) -> None:
         "roc_auc": metrics.roc_auc_score(hit, chance),
         "average_precision": metrics.average_precision_score(hit, chance),
         "log_loss": metrics.log_loss(hit, chance),
+        "brier": metrics.brier_score_loss(hit, chance),
+        "mcc": metrics.matthews_corrcoef(truth, said["prediction"]),
         "accuracy": metrics.accuracy_score(truth, said["prediction"]),
         "balanced_accuracy": metrics.balanced_accuracy_score(truth, said["prediction"]),
         "f1": metrics.f1_score(hit, said["prediction"] == "malignant"),
@@ -57,6 +59,8 @@ def test_metrics_are_those_of_scikit_learn(tool: Tool, tables: Any) -> None:
     theirs = {
         "rmse": metrics.root_mean_squared_error(truth, guess),
         "mae": metrics.mean_absolute_error(truth, guess),
+        "median_ae": metrics.median_absolute_error(truth, guess),
+        "mape": metrics.mean_absolute_percentage_error(truth, guess),
         "r2": metrics.r2_score(truth, guess),
     }
     assert ours == pytest.approx(theirs, rel=1e-6)
