@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from pandas import DataFrame, Series
 
 ColumnKind = Literal["number", "category", "date", "text", "id", "constant", "empty"]
@@ -18,6 +19,11 @@ GRID = 257
 
 _TOP = 50
 _SAMPLE = 2_000
+_ALMOST_ALL = 0.99
+_MOST = 0.9
+"""Share of values that must read as numbers (if there are many different ones) or as dates of one format."""
+_MANY_NUMBERS = 10
+_EXACT_WHOLE = 2**53
 _ID_NAME = re.compile(r"(^|[_\s.\-])(id|ids|uuid|guid|key|index|row|nr|no)$|^unnamed: 0$|[a-z](ID|Id)$", re.IGNORECASE)
 _DATE_LIKE = re.compile(r"^\s*(\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([T\s]|$)|[A-Z][a-z]{2} \d|\d{1,2} [A-Z][a-z]{2} \d)")
 _DATE_FORMATS = (
@@ -34,7 +40,10 @@ _DATE_FORMATS = (
 
 
 class ColumnProfile(BaseModel):
-    """One column. `minimum` and `maximum` are numbers, or ISO dates; `top` has the 50 most frequent values."""
+    """One column. `minimum` and `maximum` are numbers, or ISO dates; `top` has the 50 most frequent values.
+
+    `unread`: values that are there but are no finite number or no date of the column's format; `missing` counts them.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -50,6 +59,7 @@ class ColumnProfile(BaseModel):
     quantiles: list[float] | None = None
     top: list[tuple[str, int]] | None = None
     date_format: str | None = None
+    unread: int = 0
 
     @property
     def median(self) -> float | None:
@@ -83,9 +93,10 @@ def profile_frame(frame: DataFrame, dataset: str = "", digest: str = "") -> Prof
 def profile_column(column: Series) -> ColumnProfile:
     """The profile of one column, its kind judged by content.
 
-    Texts that are at least 99% numbers count as numbers, texts of one date format as dates. Whole numbers that count
-    up row by row, or all differ and are named like an id, are ids, and so are short texts that all differ. Texts of
-    four words or more on average are text; others are categories unless more than half of them differ.
+    Texts that are at least 99% numbers count as numbers, or 90% if more than 10 numbers differ; texts of which 90%
+    have one date format as dates. Whole numbers that count up row by row, or all differ and are named like an id, are
+    ids, and so are short texts that all differ. Texts of four words or more on average are text; others are
+    categories unless more than half of them differ.
     """
     import pandas as pd
 
@@ -98,10 +109,23 @@ def profile_column(column: Series) -> ColumnProfile:
         return _categories(as_text(present), "category", base)
     if (dates := parse_dates(present, None)) is not None:
         return _dates(*dates, base)
-    numbers = as_numbers(present)
-    if numbers.notna().mean() >= 0.99 or (pd.api.types.is_numeric_dtype(present) and numbers.notna().any()):
-        return _numbers(numbers.dropna(), base | {"missing": rows - int(numbers.notna().sum())})
+    if (numbers := _as_number_column(present)) is not None:
+        unread = len(present) - len(numbers)
+        return _numbers(numbers, base | {"missing": base["missing"] + unread, "unread": unread})
     return _texts(as_text(present), base)
+
+
+def _as_number_column(present: Series) -> Series | None:
+    """The finite numbers of a column that holds numbers, None for one that holds something else."""
+    import pandas as pd
+
+    typed = pd.api.types.is_numeric_dtype(present)
+    if not typed and as_numbers(present.iloc[:: max(1, len(present) // _SAMPLE)]).notna().mean() < 0.8 * _MOST:
+        return None
+    numbers = as_numbers(present).dropna()
+    share = len(numbers) / len(present)
+    many = share >= _MOST and numbers.nunique() > _MANY_NUMBERS
+    return numbers if share >= _ALMOST_ALL or many or (typed and share > 0) else None
 
 
 def as_numbers(column: Series) -> Series:
@@ -116,13 +140,31 @@ def as_numbers(column: Series) -> Series:
 
 
 def as_text(column: Series) -> Series:
-    """Texts as object; whole numbers without '.0', so that 1, 1.0 and '1' are one label. Missing stays missing."""
+    """Texts as object, without spaces at their ends; whole numbers without '.0', so that 1, 1.0 and '1' are one label.
+
+    Missing stays missing. Equal texts are one object, so that a column of few levels is small.
+    """
+    import numpy as np
     import pandas as pd
 
-    present = column.dropna()
-    if pd.api.types.is_float_dtype(present) and not present.empty and (present % 1 == 0).all():
+    there = column.notna().to_numpy()
+    present = column[there]
+    if pd.api.types.is_float_dtype(present) and (present % 1 == 0).all() and (present.abs() < _EXACT_WHOLE).all():
         present = present.astype("int64")
-    return present.astype("str").astype("object").reindex(column.index)
+    levels: Any
+    try:
+        codes, levels = pd.factorize(present)
+    except TypeError:
+        # lists and the like, which cannot be told apart by hashing
+        codes, levels = np.arange(len(present)), present.to_numpy()
+    texts = pd.Index([_label(v) for v in levels] if levels.dtype == "object" else levels).astype("str").str.strip()
+    made = np.full(len(column), np.nan, dtype="object")
+    made[there] = texts.to_numpy(dtype="object")[codes]
+    return pd.Series(made, index=column.index, name=column.name, dtype="object")
+
+
+def _label(value: Any) -> str:
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def parse_dates(column: Series, date_format: str | None) -> tuple[Series, str] | None:
@@ -139,16 +181,15 @@ def parse_dates(column: Series, date_format: str | None) -> tuple[Series, str] |
     if date_format is not None:
         known = date_format or "ISO8601"
         return _naive(pd.to_datetime(column.astype("str"), format=known, errors="coerce", utc=True)), date_format
-    text = column.astype("str")
-    sample = text.iloc[:: max(1, len(text) // _SAMPLE)]
-    if sample.str.match(_DATE_LIKE).mean() < 0.99:
+    sample = column.iloc[:: max(1, len(column) // _SAMPLE)].astype("str")
+    if sample.str.match(_DATE_LIKE).mean() < 0.8 * _MOST:
         return None
-    for candidate in _DATE_FORMATS:
-        if pd.to_datetime(sample, format=candidate, errors="coerce", utc=True).notna().mean() >= 0.99:
-            parsed = pd.to_datetime(text, format=candidate, errors="coerce", utc=True)
-            if parsed.notna().mean() >= 0.99:
-                return _naive(parsed), candidate
-    return None
+    found = {f: pd.to_datetime(sample, format=f, errors="coerce", utc=True).notna().mean() for f in _DATE_FORMATS}
+    best = max(found, key=lambda f: found[f])
+    if found[best] < 0.8 * _MOST:
+        return None
+    parsed = pd.to_datetime(column.astype("str"), format=best, errors="coerce", utc=True)
+    return (_naive(parsed), best) if parsed.notna().mean() >= _MOST else None
 
 
 def _naive(dates: Series) -> Series:
@@ -158,16 +199,37 @@ def _naive(dates: Series) -> Series:
 def _numbers(values: Series, base: dict[str, Any]) -> ColumnProfile:
     import numpy as np
 
-    array = values.to_numpy()
-    grid = np.quantile(array, np.linspace(0, 1, GRID))
-    distinct = int(values.nunique())
+    array = np.sort(values.to_numpy())
+    distinct = 1 + int((array[1:] != array[:-1]).sum())
+    grid = _quantiles(array)
     kind: ColumnKind = (
         "constant" if distinct == 1 else "id" if _counts_rows(values, distinct, str(base["name"])) else "number"
     )
     return ColumnProfile(
-        kind=kind, distinct=distinct, minimum=float(grid[0]), maximum=float(grid[-1]), mean=float(array.mean()),
-        std=float(array.std(ddof=1)) if len(array) > 1 else None, quantiles=[float(q) for q in grid], **base,
+        kind=kind, distinct=distinct, minimum=grid[0], maximum=grid[-1], mean=_finite(array.mean),
+        std=_finite(lambda: array.std(ddof=1)) if len(array) > 1 else None, quantiles=grid, **base,
     )  # fmt: skip
+
+
+def _finite(moment: Callable[[], Any]) -> float | None:
+    """A moment of finite numbers, None if they are too large for one."""
+    import numpy as np
+
+    with np.errstate(over="ignore", invalid="ignore"):
+        value = float(moment())
+    return value if np.isfinite(value) else None
+
+
+def _quantiles(array: NDArray[Any]) -> list[float]:
+    """The quantile grid of sorted numbers, by linear interpolation as numpy's."""
+    import numpy as np
+
+    places = np.linspace(0, len(array) - 1, GRID)
+    below = places.astype("int64")
+    above = np.minimum(below + 1, len(array) - 1)
+    # weights, not differences: those of huge numbers overflow
+    share = places - below
+    return [float(q) for q in (1 - share) * array[below] + share * array[above]]
 
 
 def _counts_rows(values: Series, distinct: int, name: str) -> bool:
@@ -179,6 +241,8 @@ def _counts_rows(values: Series, distinct: int, name: str) -> bool:
 def _dates(values: Series, date_format: str, base: dict[str, Any]) -> ColumnProfile:
     present = values.dropna()
     distinct = int(present.nunique())
+    unread = len(values) - len(present)
+    base = base | {"missing": base["missing"] + unread, "unread": unread}
     return ColumnProfile(
         kind="constant" if distinct == 1 else "date", distinct=distinct, minimum=present.min().isoformat(),
         maximum=present.max().isoformat(), date_format=date_format, **base,

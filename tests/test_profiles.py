@@ -31,6 +31,15 @@ ROWS = 60
         ([7] * ROWS, "constant"),
         ([None] * ROWS, "empty"),
         ([1, "a"] * 30, "category"),
+        ([*range(0, 110, 2), *["unknown"] * 5], "number"),
+        ([*range(0, 60, 2), *["unknown"] * 30], "text"),
+        ([*[1, 2] * 27, *["unknown"] * 6], "category"),
+        (["2026-01-02", "2026-02-03"] * 28 + ["soon"] * 4, "date"),
+        (["2026-01-02", "02.03.2026"] * 30, "category"),
+        (["03/13/2026"] * 10 + ["01/02/2026"] * 50, "date"),
+        (["a ", "a", " b"] * 20, "category"),
+        ([10**30 * (i % 7) for i in range(ROWS)], "number"),
+        ([[1, 2], [3]] * 30, "category"),
     ],
 )
 def test_the_kind_of_a_column(values: list[object], kind: str) -> None:
@@ -72,3 +81,29 @@ def test_a_profile_survives_being_stored() -> None:
 def test_one_label_however_it_was_written() -> None:
     for written in ([1, 0], [1.0, 0.0], ["1", "0"], [1.0, 0.0, None], pd.Categorical(["1", "0"])):
         assert as_text(pd.Series(written)).dropna().tolist() == ["1", "0"]
+
+
+def test_what_cannot_be_read_counts_as_missing_and_is_counted() -> None:
+    numbers = profile_column(pd.Series([*range(0, 110, 2), *["unknown"] * 3, np.inf, None], dtype="object"))
+    assert (numbers.count, numbers.missing, numbers.unread) == (60, 5, 4)
+    dates = profile_column(pd.Series(["2026-01-02", "2026-02-03"] * 28 + ["soon"] * 3 + [None]))
+    assert (dates.count, dates.missing, dates.unread) == (60, 4, 3)
+
+
+def test_quantiles_are_those_of_numpy() -> None:
+    values = np.random.default_rng(0).normal(size=1_001).round(1)
+    column = profile_column(pd.Series(values, name="x"))
+    assert column.quantiles == pytest.approx(np.quantile(values, np.linspace(0, 1, GRID)).tolist())
+    assert column.distinct == len(set(values))
+
+
+def test_numbers_too_large_for_a_mean_have_none() -> None:
+    column = profile_column(pd.Series([1.5e308, 1.6e308, -1.5e308, 1.7e308] * 9))
+    assert (column.kind, column.mean, column.std, column.maximum) == ("number", None, None, 1.7e308)
+
+
+def test_spaces_at_the_ends_make_no_level_of_their_own() -> None:
+    column = profile_column(pd.Series(["red ", "red", " blue", "blue", None] * 4))
+    assert (column.distinct, column.missing) == (2, 4)
+    text = as_text(pd.Series([" a", None, "a"], index=[4, 4, 7], name="t"))
+    assert (text.tolist()[0], text.isna().tolist(), text.index.tolist()) == ("a", [False, True, False], [4, 4, 7])

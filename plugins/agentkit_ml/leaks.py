@@ -10,6 +10,7 @@ from agentkit_ml.leak_rows import enough_rows, many_levels, other_test_rows, sha
 from agentkit_ml.leak_sample import take_sample
 from agentkit_ml.leak_time import later_dates, predicting_ids, repeated_entities, shuffled_time
 from agentkit_ml.record import Finding
+from agentkit_ml.unread import unread_values
 
 if TYPE_CHECKING:
     from typing import Any
@@ -48,6 +49,7 @@ def find_leaks(
     found.append(enough_rows(target, len(columns), test))
     found.append(many_levels(columns, profile))
     found.append(other_test_rows(frame, target, columns, profile, train, test))
+    found.append(unread_values(frame, target.name, profile))
     found.append(predicting_ids(frame, target, profile, sample))
     found += later_dates(frame, columns, profile, time_column)
     if group_column:

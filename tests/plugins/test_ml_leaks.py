@@ -269,7 +269,7 @@ def test_every_check_leaves_a_finding_and_the_worst_come_first() -> None:
     found = leaks(frame.assign(copy=frame["y"] == "yes"))
     assert {f.gate for f in found} == {
         "target_copy", "single_column", "target_sum", "rows_on_both_sides", "rows_enough", "many_levels",
-        "test_rows_differ", "predicting_id", "future_time", "repeated_entities", "shuffled_time",
+        "test_rows_differ", "values_read", "predicting_id", "future_time", "repeated_entities", "shuffled_time",
     }  # fmt: skip
     assert [f.level for f in found] == sorted((f.level for f in found), key=("block", "warn", "ok").index)
 
@@ -280,7 +280,23 @@ def test_gaps_infinite_values_and_empty_columns_break_nothing() -> None:
     frame.loc[::7, "x1"] = np.inf
     frame["words"] = [None if i % 2 else f"a text of several words {i}" for i in range(200)]
     frame["town"] = [None if i % 5 else "a" for i in range(200)]
-    assert "target_copy" not in raised(leaks(frame))
+    found = leaks(frame)
+    assert raised(found) == {"values_read": "warn"}
+    assert "29 values in 'x1' are no finite numbers, such as 'inf'" in found[0].text
+
+
+def test_columns_that_mix_are_told() -> None:
+    frame = classes(200)
+    frame["age"] = [str(i % 40) if i % 20 else "unknown" for i in range(200)]
+    frame["size"] = [str(i % 10) if i % 2 else "large" for i in range(200)]
+    frame["day"] = ["2026-01-02", "02.03.2026"] * 100
+    found = leaks(frame)
+    assert raised(found) == {"values_read": "warn"}
+    assert sorted(found[0].columns) == ["age", "day", "size"]
+    assert "10 values in 'age' are no finite numbers, such as 'unknown'" in found[0].text
+    assert "'size' mix numbers and texts" in found[0].text
+    assert "'day' look like dates of several formats" in found[0].text
+    assert raised(leaks(classes(200))) == {}
 
 
 def test_the_score_of_a_column_is_scikit_learns() -> None:
