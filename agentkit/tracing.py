@@ -144,7 +144,7 @@ class _LocalTracer(BaseTracer):
         self._settings = settings
 
     # LangChain's own would turn messages into its serialised form here; the writer's thread does it more cheaply
-    def _create_chat_model_run(
+    def _create_chat_model_run(  # type: ignore[override]
         self, serialized: dict[str, Any], messages: list[list[BaseMessage]], run_id: UUID, **options: Any
     ) -> TracedRun:
         run = super()._create_chat_model_run(serialized, [], run_id, **options)

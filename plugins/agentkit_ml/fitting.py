@@ -1,4 +1,4 @@
-"""One training: hold rows back, compare the candidates on the others, refit the best, score it on the held-back."""
+"""One training: hold rows back, search on the others, fit what was chosen, score it on the held-back rows."""
 
 from __future__ import annotations
 
@@ -8,23 +8,29 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from agentkit.errors import TrainingError
-from agentkit_ml.candidates import Algorithm
-from agentkit_ml.features import columns_step, encode_step
-from agentkit_ml.metrics import score
+from agentkit_ml.engine.families import FAMILIES, Algorithm, Setting
+from agentkit_ml.features import FeatureOptions, columns_step, encode_step
+from agentkit_ml.metrics import METRICS, Outcome, Task
 from agentkit_ml.record import Training, baseline_of, baseline_outcome, outcome
 from agentkit_ml.runtime import fitting_threads
-from agentkit_ml.search import Problem, Search
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from pandas import DataFrame
 
     from agentkit.context import ToolContext
     from agentkit.datasets import Dataset
     from agentkit.profiles import Profile
+    from agentkit_ml.assessment import Assessment
+    from agentkit_ml.engine.committee import Choice
+    from agentkit_ml.engine.folds import Folds
+    from agentkit_ml.engine.search import Search
     from agentkit_ml.splits import Splitter
     from agentkit_ml.target import Target
 
 SEED = 20
+_GAP_ROWS = 5_000
+_BY_RANK = ("roc_auc", "average_precision")
 
 
 @dataclass(frozen=True)
@@ -40,56 +46,176 @@ class Job:
     metric: str
     splitter: Splitter
     algorithms: Sequence[Algorithm]
+    time_column: str | None = None
+    group_column: str | None = None
+    options: FeatureOptions | None = None
+
+
+@dataclass(frozen=True)
+class Limit:
+    """How long to search: `seconds` for all that is fitted, or a number of `trials`, or both (None: no limit)."""
+
+    seconds: float | None
+    trials: int | None = None
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """`held_back`: positions in the file. `example`: a few training rows."""
+    """`held_back`: positions in the file, `seen` what was predicted for them. `example`: a few training rows."""
 
     training: Training
     pipeline: Any
     held_back: list[int]
     example: DataFrame
+    seen: Outcome
+    assessment: Assessment
+    interrupted: bool
 
 
-def fit(job: Job, budget: float, ctx: ToolContext) -> Fitted:
-    """Search and fit for at most `budget` seconds. Raises TrainingError if that is too short."""
+def fit(job: Job, limit: Limit, ctx: ToolContext) -> Fitted:
+    """Search and fit within the limit. Raises TrainingError if that is too short for anything."""
     import sklearn.ensemble
     import sklearn.linear_model  # noqa: F401 - the time of imports is not the budget's
     from sklearn.pipeline import Pipeline
 
+    from agentkit_ml.engine.committee import fitted
+
+    _import_engines(job.algorithms)
     started = time.perf_counter()
     target = job.target
     train, test = job.splitter.hold_out()
     raw = job.frame[list(job.columns)].iloc[target.rows]
     columns = columns_step(job.profile, job.columns)
     prepared = columns.transform(raw.iloc[train])
-    values = target.values[train]
-    problem = Problem(
-        prepared, values, target.task, target.classes, target.positive,
-        encode_step(job.profile, job.columns, target.task, SEED), job.metric, SEED,
-    )  # fmt: skip
-    search = Search(problem, job.splitter.folds(train), started + budget, ctx)
-    chosen = search.run(job.algorithms)
-    ctx.progress(f"Fitting {chosen} on all {len(train)} training rows", 0.9)
-    with fitting_threads():
-        fitted = problem.fit(chosen, slice(None))
-    pipeline = Pipeline([("columns", columns), *fitted.steps])
+    numbers = _numbers(target.values[train], target.classes)
+    search, folds = _search(job, limit, started, prepared, numbers, train, ctx)
+    with fitting_threads(prepared.size):
+        search.run(job.algorithms)
+        choice = _choice(search, job)
+        if not search.interrupted:
+            ctx.progress(f"Fitting {_named(choice)} on all {len(train)} training rows", 0.88)
+        committee = fitted(choice, prepared, numbers, folds, search.setting, list(target.classes))
+        pipeline = Pipeline([("columns", columns), ("model", committee)])
+        seen = outcome(pipeline, raw.iloc[test], target.values[test], target.task, target.classes, target.positive)
+        learned = _train_score(pipeline, raw, target, train, job.metric)
     seconds = time.perf_counter() - started
+    return _fitted(job, search, choice, pipeline, seen, learned, seconds, train, test, raw)
 
-    truth = target.values[test]
-    metrics = score(outcome(pipeline, raw.iloc[test], truth, target.task, target.classes, target.positive))
-    if job.metric not in metrics:
+
+def _fitted(
+    job: Job, search: Search, choice: Choice, pipeline: Any, seen: Outcome, learned: float, seconds: float,
+    train: NDArray[Any], test: NDArray[Any], raw: DataFrame,
+) -> Fitted:  # fmt: skip
+    """The record of what was done, with the held-back rows assessed and the data looked through for leaks."""
+    from agentkit_ml.assessment import assess
+    from agentkit_ml.leaks import find_leaks
+
+    target = job.target
+    baseline = baseline_of(target.values[train], target.classes)
+    guessed = baseline_outcome(baseline, seen.truth, target.task, target.classes, target.positive)
+    assessment = assess(seen, guessed, metric=job.metric, seed=SEED)
+    if job.metric not in assessment.values:
         raise TrainingError(
             f"the held-back rows have one class of {target.name!r} only. Use split=random or metric=accuracy."
         )
-    baseline = baseline_of(values, target.classes)
-    guessed = baseline_outcome(baseline, truth, target.task, target.classes, target.positive)
+    findings = find_leaks(
+        job.frame, target, job.columns, job.profile, train, test, time_column=job.time_column,
+        group_column=job.group_column,
+    )  # fmt: skip
     training = Training(
         dataset=job.data.name, digest=job.data.digest, target=target.name, task=target.task,
-        classes=list(target.classes),
-        positive=target.positive, algorithm=chosen, metric=job.metric, metrics=metrics, baseline=baseline,
-        baseline_metrics=score(guessed), columns=job.columns, left_out=job.left_out, split=job.splitter.kind, seed=SEED,
-        train_rows=len(train), test_rows=len(test), seconds=seconds, candidates=search.tried,
+        classes=list(target.classes), positive=target.positive, algorithm=choice.members[0][0].algorithm,
+        metric=job.metric, metrics=assessment.values, baseline=baseline,
+        baseline_metrics={n: m.baseline for n, m in assessment.metrics.items() if m.baseline is not None},
+        columns=job.columns, left_out=job.left_out, split=job.splitter.kind, seed=SEED, train_rows=len(train),
+        test_rows=len(test), seconds=seconds, candidates=search.candidates, split_why=job.splitter.why,
+        findings=findings, train_score=learned, intervals=assessment.intervals,
+        trials=sum(c.folds > 0 for c in search.candidates), members=_weights(choice),
     )  # fmt: skip
-    return Fitted(training, pipeline, [int(r) for r in target.rows[test]], raw.iloc[train[:5]])
+    held_back = [int(r) for r in target.rows[test]]
+    return Fitted(training, pipeline, held_back, raw.iloc[train[:100]], seen, assessment, search.interrupted)
+
+
+def _search(
+    job: Job, limit: Limit, started: float, prepared: DataFrame, numbers: NDArray[Any], train: NDArray[Any],
+    ctx: ToolContext,
+) -> tuple[Search, Folds]:  # fmt: skip
+    from agentkit_ml.engine.folds import Folds
+    from agentkit_ml.engine.search import Search
+
+    target = job.target
+    folds = Folds(
+        prepared, numbers, job.splitter.folds(train),
+        lambda encoding: encode_step(job.profile, job.columns, target.task, SEED, encoding, job.options),
+    )  # fmt: skip
+    metric = METRICS[job.metric]
+    sign = 1.0 if metric.greater_is_better else -1.0
+    truths = [target.values[train][other] for _, other in folds.pairs]
+
+    def measure(fold: int, predictions: NDArray[Any]) -> float:
+        seen = _outcome(predictions, truths[fold], target.task, target.classes, target.positive)
+        return sign * metric.compute(seen)
+
+    setting = Setting(len(target.classes), job.metric in _BY_RANK, SEED)
+    deadline = None if limit.seconds is None else started + limit.seconds
+    return Search(folds, setting, measure, lambda score: sign * score, ctx, deadline, limit.trials), folds
+
+
+def _choice(search: Search, job: Job) -> Choice:
+    """The best single model if one family was asked for or there is no time, or else the best few together."""
+    from agentkit_ml.engine.committee import Choice, choose
+
+    serious = [t for t in search.trials if t.algorithm != "dummy"]
+    if search.interrupted or len(job.algorithms) <= 2 or not serious:
+        return Choice([(search.best, 1.0)], search.best.score)
+    return choose(serious, search.measure)
+
+
+def _import_engines(algorithms: Sequence[Algorithm]) -> None:
+    """Import what will be needed, so that the budget is for the work."""
+    import optuna  # noqa: F401
+
+    if "lightgbm" in algorithms:
+        import lightgbm  # noqa: F401
+    if "xgboost" in algorithms:
+        import xgboost  # noqa: F401
+
+
+def _numbers(values: NDArray[Any], classes: Sequence[str]) -> NDArray[Any]:
+    """Class numbers from 0 in the order of `classes`, or floats."""
+    import numpy as np
+
+    if not classes:
+        return values.astype("float64")
+    place = {label: i for i, label in enumerate(classes)}
+    return np.fromiter((place[str(v)] for v in values), dtype="int64", count=len(values))
+
+
+def _outcome(
+    predictions: NDArray[Any], truth: NDArray[Any], task: Task, classes: tuple[str, ...], positive: str
+) -> Outcome:
+    import numpy as np
+
+    if not classes:
+        return Outcome(task, truth.astype("float64"), predictions)
+    predicted = np.asarray(classes, dtype="object")[predictions.argmax(axis=1)]
+    return Outcome(task, truth, predicted, predictions, classes, positive)
+
+
+def _train_score(pipeline: Any, raw: DataFrame, target: Target, train: NDArray[Any], metric: str) -> float:
+    """The metric on rows that were learned from: how much the model remembers rather than knows."""
+    rows = train[:: max(1, len(train) // _GAP_ROWS)]
+    seen = outcome(pipeline, raw.iloc[rows], target.values[rows], target.task, target.classes, target.positive)
+    return METRICS[metric].compute(seen)
+
+
+def _weights(choice: Choice) -> dict[str, float]:
+    """Algorithm -> its share of the votes."""
+    weights: dict[str, float] = {}
+    for trial, weight in choice.members:
+        weights[trial.algorithm] = weights.get(trial.algorithm, 0.0) + weight
+    return {name: round(weight, 4) for name, weight in weights.items()}
+
+
+def _named(choice: Choice) -> str:
+    return " + ".join(dict.fromkeys(FAMILIES[t.algorithm].label for t, _ in choice.members))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agentkit.profiles import listed
-from agentkit_ml.candidates import LABELS
+from agentkit_ml.engine.families import label
 from agentkit_ml.metrics import METRICS, number, shown
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def model_card(handle: str, training: Training, profile: Profile, kept: dict[str
 
 def summary(training: Training) -> str:
     """The model in one sentence."""
-    algorithm = LABELS.get(training.algorithm, training.algorithm)
+    algorithm = label(training.algorithm)
     return (
         f"Predicts {training.target!r} ({_TASKS.get(training.task, training.task)}) from {len(training.columns)} "
         f"columns of {training.dataset}: {algorithm}, {shown(training.metric, training.score)} on "

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Candidate(BaseModel):
-    """One algorithm in the comparison. `score` is the mean over `folds` folds; None if it was skipped."""
+    """One trial of the search. `score` is the mean over `folds` folds; None if it was skipped or given up."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -23,6 +23,7 @@ class Candidate(BaseModel):
     folds: int
     seconds: float
     skipped: str = ""
+    params: dict[str, Any] = {}
 
 
 class Finding(BaseModel):

@@ -11,6 +11,9 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
+_FEW_CELLS = 50_000
+"""Threads that wait for each other at every split of so few rows cost more than they do."""
+
 
 def prepare_process() -> None:
     """Let idle OpenMP threads sleep, keep MLflow from calling home and from writing to the terminal.
@@ -21,6 +24,7 @@ def prepare_process() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
     os.environ.setdefault("MLFLOW_CONFIGURE_LOGGING", "false")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.ERROR)
     # MLflow's own use of SQLAlchemy is deprecated there; nobody here can do anything about it
@@ -28,15 +32,15 @@ def prepare_process() -> None:
 
 
 @contextmanager
-def fitting_threads() -> Iterator[int]:
-    """Fit and predict on as many threads as there are cores to spare.
+def fitting_threads(cells: int | None = None) -> Iterator[int]:
+    """Fit and predict on as many threads as there are cores to spare; on one for a table of few `cells`.
 
     OpenMP waits for its slowest thread at every step: two threads on a busy pair of cores take twice as long as one.
     """
     import joblib
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-    threads = spare_cores(joblib.cpu_count())
+    threads = 1 if cells is not None and cells < _FEW_CELLS else spare_cores(joblib.cpu_count())
     with threadpool_limits(threads), joblib.parallel_config("threading", n_jobs=threads):
         yield threads
 

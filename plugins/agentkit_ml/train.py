@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
@@ -13,9 +13,9 @@ from agentkit.errors import TrainingError, suggest
 from agentkit.handles import handle_name
 from agentkit.profiles import listed, profile_frame
 from agentkit.results import Artifact, Table, ToolResult
-from agentkit_ml.candidates import ALGORITHMS, LABELS, Algorithm
-from agentkit_ml.metrics import METRICS, MetricChoice, better, choose_metric, shown
-from agentkit_ml.record import Candidate
+from agentkit_ml.engine.families import FAMILIES, label
+from agentkit_ml.metrics import METRICS, MetricChoice, better, choose_metric, number, shown
+from agentkit_ml.record import Candidate, Finding
 from agentkit_ml.runtime import prepare_process
 from agentkit_ml.settings import MLSettings
 from agentkit_ml.tracking import Tracking, TrainedModel
@@ -23,24 +23,36 @@ from agentkit_ml.tracking import Tracking, TrainedModel
 if TYPE_CHECKING:
     from agentkit_ml.fitting import Job
 
+_LEVELS = {"block": "Do not trust this score", "warn": "Look at this"}
 _TASKS = {"binary": "binary classification", "multiclass": "multiclass classification", "regression": "regression"}
 
 
 class TrainResult(ToolResult):
-    """A trained model. `score` is `metrics[metric]`, on the held-back rows; `baseline` is the same without a model."""
+    """A trained model. `score` is `metrics[metric]`, on the held-back rows; `baseline` is the same without a model.
+
+    `intervals`: 95% intervals of `metrics`. `train_score`: the metric on rows that were learned from. `members`:
+    algorithms that vote, with their shares. `findings`: what the checks of the data and the split found.
+    """
 
     model: str
     task: str
     target: str
     dataset: str
     algorithm: str
+    members: dict[str, float]
     metric: str
     score: float
     metrics: dict[str, float]
+    intervals: dict[str, tuple[float, float]]
     baseline: float
+    train_score: float | None
+    trials: int
     candidates: list[Candidate]
+    findings: list[Finding]
     columns: dict[str, str]
     left_out: dict[str, str]
+    split: str
+    split_why: str
     train_rows: int
     test_rows: int
     run_id: str
@@ -48,27 +60,44 @@ class TrainResult(ToolResult):
 
     def brief(self) -> str:
         others = [shown(m, v) for m, v in self.metrics.items() if m != self.metric][:4]
-        tried = [f"{c.algorithm} {c.score:.4g}" for c in self.candidates if c.score is not None]
+        low, high = self.intervals.get(self.metric, (self.score, self.score))
         verdict = ""
         if self.algorithm != "dummy" and not better(self.metric, self.score, self.baseline):
             verdict = " It is no better than guessing: the columns may say nothing about the target."
+        told = shown(self.metric, self.score)
+        guess = shown(self.metric, self.baseline)
+        tried = ", ".join(f"{label(a)} {number(s)}" for a, s in self._best_of_each().items())
+        looks = "".join(f"{_LEVELS[f.level]}: {f.text}\n" for f in self.findings if f.level != "ok")
         return (
             f"Trained {self.model} to predict {self.target!r} ({_TASKS[self.task]}) from {len(self.columns)} columns "
-            f"of {self.dataset}. Algorithm: {LABELS[self.algorithm]}.\n"
-            f"{shown(self.metric, self.score)} on {self.test_rows} held-back rows, {', '.join(others)}. "
-            f"Guessing without a model: {shown(self.metric, self.baseline)}.{verdict}\n"
-            f"{METRICS[self.metric].label} in cross-validation on {self.train_rows} rows: {', '.join(tried)}.\n"
-            f"Next: evaluate {self.model} on other data, or predict with it."
+            f"of {self.dataset}. Algorithm: {' + '.join(label(a) for a in self.members)}.\n"
+            f"{told} (95% interval {number(low)} to {number(high)}) on {self.test_rows} held-back rows, "
+            f"{', '.join(others)}. Guessing without a model: {guess}.{verdict}\n{looks}"
+            f"{METRICS[self.metric].label} in cross-validation on {self.train_rows} rows, {self.trials} trials: "
+            f"{tried}.\nNext: evaluate {self.model} on other data, or predict with it."
         )
+
+    def _best_of_each(self) -> dict[str, float]:
+        best: dict[str, float] = {}
+        for c in self.candidates:
+            if c.score is not None and (c.algorithm not in best or better(self.metric, c.score, best[c.algorithm])):
+                best[c.algorithm] = c.score
+        return best
 
     @property
     def artifacts(self) -> list[Artifact]:
-        rows = [[c.algorithm, c.score, c.folds, round(c.seconds, 2), c.skipped] for c in self.candidates]
-        compared = ["algorithm", self.metric, "folds", "seconds", "skipped"]
-        measured = [[METRICS[m].label, v] for m, v in self.metrics.items()]
+        compared = ["trial", "algorithm", self.metric, "folds", "seconds", "settings", "skipped"]
+        rows = [
+            [i, c.algorithm, c.score, c.folds, round(c.seconds, 2), _settings(c.params), c.skipped]
+            for i, c in enumerate(self.candidates, start=1)
+        ]
+        measured = [[METRICS[m].label, v, *self.intervals.get(m, (None, None))] for m, v in self.metrics.items()]
+        held_back = f"{self.model} on {self.test_rows} held-back rows"
+        checks = [[f.gate, f.level, f.text] for f in self.findings]
         return [
-            Table(title="Candidates, cross-validated", columns=compared, rows=rows, units={"seconds": "s"}),
-            Table(title=f"{self.model} on {self.test_rows} held-back rows", columns=["metric", "value"], rows=measured),
+            Table(title="Trials, cross-validated", columns=compared, rows=rows, units={"seconds": "s"}),
+            Table(title=held_back, columns=["metric", "value", "low", "high"], rows=measured),
+            Table(title="Checks of the data and the split", columns=["check", "level", "finding"], rows=checks),
         ]
 
 
@@ -80,7 +109,9 @@ def train(
         Field(description="Kind of prediction; auto looks at the target"),
     ] = "auto",
     model: Annotated[
-        Literal["auto", "dummy", "linear", "random_forest", "hist_gradient_boosting"],
+        Literal[
+            "auto", "dummy", "linear", "random_forest", "extra_trees", "hist_gradient_boosting", "lightgbm", "xgboost"
+        ],
         Field(description="Algorithm; auto compares all. linear is logistic regression for classes"),
     ] = "auto",
     split: Annotated[
@@ -93,6 +124,9 @@ def train(
         float | None, Field(gt=0, le=86_400, description="Most seconds to spend (usually 60)")
     ] = None,
     name: Annotated[str | None, Field(description="Name for the model; else the file's name")] = None,
+    trials: Annotated[
+        int | None, Field(ge=2, le=10_000, description="Try this many settings, instead of a time limit")
+    ] = None,
     *,
     ctx: ToolContext,
 ) -> TrainResult:
@@ -102,18 +136,24 @@ def train(
     `[ml] budget_seconds`), and the best is refitted on all of them. Everything is logged as one MLflow run.
     Raises DatasetError or TrainingError if the data cannot be read or cannot train a model for this target.
     """
-    from agentkit_ml.fitting import fit
+    from agentkit_ml.fitting import Limit, fit
 
     prepare_process()
     ctx.progress(f"Reading {dataset}", 0.0)
     job = _job(ctx, dataset, target, task, model, split, time_column or None, group_column or None, metric)
-    fitted = fit(job, budget_seconds or ctx.settings.section("ml", MLSettings).budget_seconds, ctx)
-    ctx.progress("Storing the model", 0.95)
+    limit = Limit(budget_seconds, trials)
+    if not (budget_seconds or trials):
+        limit = Limit(ctx.settings.section("ml", MLSettings).budget_seconds)
+    fitted = fit(job, limit, ctx)
+    if fitted.interrupted:
+        ctx.note("The search was interrupted: this is the best model that was found until then.")
+    else:
+        ctx.progress("Storing the model", 0.95)
     model_name = handle_name(name or job.data.stem)
     stored = Tracking(ctx).register(
         model_name, fitted.training, fitted.pipeline, job.profile, fitted.held_back, fitted.example
     )
-    for skipped in (c for c in fitted.training.candidates if c.skipped):
+    for skipped in (c for c in fitted.training.candidates if c.skipped and not c.folds):
         ctx.note(skipped.skipped)
     return _result(stored)
 
@@ -144,10 +184,13 @@ def _job(
         raise TrainingError(f"{data.name!r} has nothing to learn from beside {target!r}: {why}. Add columns.")
     for note in (*data.notes, *wanted.notes, *([f"Left out: {_reasons(left_out)}."] if left_out else [])):
         ctx.note(note)
-    algorithms: Sequence[Algorithm] = (
-        ALGORITHMS if model == "auto" else ("dummy",) if model == "dummy" else ("dummy", model)
+    algorithms: Sequence[Any] = (
+        tuple(FAMILIES) if model == "auto" else ("dummy",) if model == "dummy" else ("dummy", model)
     )
-    return Job(data, frame, wanted, profile, columns, left_out, chosen_metric, splitter, algorithms)
+    return Job(
+        data, frame, wanted, profile, columns, left_out, chosen_metric, splitter, algorithms,
+        time_column if splitter.kind == "time" else None, group_column if splitter.kind == "group" else None,
+    )  # fmt: skip
 
 
 def _check_columns(data: Dataset, target: str, time_column: str | None, group_column: str | None) -> None:
@@ -167,24 +210,14 @@ def _reasons(left_out: dict[str, str]) -> str:
     return "; ".join(f"{listed(columns)} ({reason})" for reason, columns in by_reason.items())
 
 
+def _settings(params: Mapping[str, Any]) -> str:
+    return ", ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in params.items())
+
+
 def _result(stored: TrainedModel) -> TrainResult:
     t = stored.training
-    shared = t.model_dump(
-        include={
-            "task",
-            "target",
-            "dataset",
-            "algorithm",
-            "metric",
-            "metrics",
-            "columns",
-            "left_out",
-            "train_rows",
-            "test_rows",
-            "seconds",
-        }
-    )
+    shared = {name: getattr(t, name) for name in TrainResult.model_fields if name in type(t).model_fields}
     return TrainResult(
-        model=str(stored.handle), score=t.score, baseline=t.baseline_metrics[t.metric], candidates=t.candidates,
-        run_id=stored.run_id, **shared,
+        model=str(stored.handle), score=t.score, run_id=stored.run_id,
+        **(shared | {"baseline": t.baseline_metrics[t.metric]}),
     )  # fmt: skip

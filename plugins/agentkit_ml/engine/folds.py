@@ -1,0 +1,47 @@
+"""The rows that all trials are compared on: folds of the training rows, encoded once for each kind of model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from agentkit_ml.engine.families import Data
+from agentkit_ml.features import Family as Encoding
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from pandas import DataFrame
+
+    from agentkit_ml.splits import Pair
+
+MANY_CELLS = 10_000_000
+"""Training cells beyond which one fold is compared on: it has rows enough, and encoded copies take memory."""
+
+
+@dataclass
+class Folds:
+    """`frame` are the typed training rows, `values` class numbers or floats, `encoder` makes an unfitted encoder."""
+
+    frame: DataFrame
+    values: NDArray[Any]
+    pairs: Sequence[Pair]
+    encoder: Callable[[Encoding], Any]
+    _encoded: dict[tuple[int, Encoding], tuple[Data, Data]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.frame.size > MANY_CELLS:
+            self.pairs = self.pairs[-1:]
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def get(self, fold: int, encoding: Encoding) -> tuple[Data, Data]:
+        """The rows to fit on and those to score, the encoder fitted on the former alone."""
+        if (fold, encoding) not in self._encoded:
+            train, test = self.pairs[fold]
+            encoder = self.encoder(encoding)
+            fitted = encoder.fit_transform(self.frame.iloc[train], self.values[train])
+            other = encoder.transform(self.frame.iloc[test])
+            self._encoded[fold, encoding] = (Data(fitted, self.values[train]), Data(other, self.values[test]))
+        return self._encoded[fold, encoding]
