@@ -48,16 +48,18 @@ def _categorical(column: Series) -> Any:
     return column.array if isinstance(column.dtype, pd.CategoricalDtype) else as_levels(column)
 
 
-def _codes(column: Series, levels: Sequence[str], unknown: int, missing: int) -> NDArray[Any]:
-    """The position of each row's level in `levels`."""
+def _places(column: Series, known: dict[str, int], unknown: int, missing: int) -> NDArray[Any]:
+    """What `known` says of each row's level."""
     import numpy as np
-    import pandas as pd
 
     values = _categorical(column)
-    places = pd.Index(list(levels), dtype="object").get_indexer(pd.Index(values.categories, dtype="object"))
-    places[places < 0] = unknown
-    found: NDArray[Any] = np.append(places, missing)[values.codes]
-    return found
+    found = [known.get(level, unknown) for level in values.categories]
+    places: NDArray[Any] = np.asarray([*found, missing], dtype="int64")[values.codes]
+    return places
+
+
+def _numbered(levels: Sequence[str]) -> dict[str, int]:
+    return {level: i for i, level in enumerate(levels)}
 
 
 class OneHot(TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -68,35 +70,27 @@ class OneHot(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def fit(self, frame: DataFrame, target: Any = None) -> OneHot:
         self.levels_: dict[str, list[str]] = {}
-        self.places_: dict[str, list[int]] = {}
-        self.known_: dict[str, list[str]] = {}
+        self.places_: dict[str, dict[str, int]] = {}
         for name in frame.columns:
             levels, rows, missing = _counts(frame[name])
-            common = rows >= rare_below(len(frame))
-            kept = [level for level, stays in zip(levels, common, strict=True) if stays]
-            place = {level: i for i, level in enumerate(kept)}
-            shown = kept + [RARE] * (len(kept) < len(levels)) + [MISSING] * (missing > 0)
-            self.levels_[name] = shown
-            self.places_[name] = [place.get(level, len(kept)) for level in levels]
-            self.known_[name] = levels
+            common = [level for level, n in zip(levels, rows, strict=True) if n >= rare_below(len(frame))]
+            self.levels_[name] = common + [RARE] * (len(common) < len(levels)) + [MISSING] * (missing > 0)
+            self.places_[name] = dict.fromkeys(levels, len(common)) | _numbered(common)
         return self
 
     def transform(self, frame: DataFrame) -> NDArray[Any]:
         import numpy as np
 
         rows = np.arange(len(frame))
-        blocks = []
+        made = np.zeros((len(frame), sum(map(len, self.levels_.values())) + 1))
+        nowhere, start = made.shape[1] - 1, 0  # the last column takes what has no feature
         for name, shown in self.levels_.items():
-            # one place more than is shown takes what has no feature
-            nowhere = len(shown)
-            unknown = shown.index(RARE) if RARE in shown else nowhere
-            missing = shown.index(MISSING) if MISSING in shown else unknown
-            known = np.asarray([*self.places_[name], unknown, missing])
-            count = len(known) - 2
-            made = np.zeros((len(frame), nowhere + 1))
-            made[rows, known[_codes(frame[name], self.known_[name], count, count + 1)]] = 1
-            blocks.append(made[:, :nowhere])
-        return np.hstack(blocks)
+            unknown = start + shown.index(RARE) if RARE in shown else nowhere
+            missing = start + shown.index(MISSING) if MISSING in shown else unknown
+            known = {level: start + place for level, place in self.places_[name].items()}
+            made[rows, _places(frame[name], known, unknown, missing)] = 1
+            start += len(shown)
+        return made[:, :-1]
 
     def get_feature_names_out(self, names: Any = None) -> NDArray[Any]:
         return _names(f"{name}={level}" for name, levels in self.levels_.items() for level in levels)
@@ -117,8 +111,9 @@ class Ordered(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def transform(self, frame: DataFrame) -> NDArray[Any]:
         import numpy as np
 
-        codes = [_codes(frame[name], levels, -1, -1) for name, levels in self.orders.items()]
-        made = np.column_stack(codes).astype("float64")
+        made = np.empty((len(frame), len(self.orders)))
+        for i, (name, levels) in enumerate(self.orders.items()):
+            made[:, i] = _places(frame[name], _numbered(levels), -1, -1)
         made[made < 0] = np.nan
         return made
 
@@ -163,7 +158,7 @@ class TargetMeans(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def fit_transform(self, frame: DataFrame, target: Any, **params: Any) -> NDArray[Any]:
         import numpy as np
 
-        self.levels_ = {name: _counts(frame[name])[0] for name in frame.columns}
+        self.places_ = {name: _numbered(_counts(frame[name])[0]) for name in frame.columns}
         values = np.asarray(target)
         codes = self._codes(frame)
         self.encoder_ = self._encoder(values)
@@ -183,14 +178,13 @@ class TargetMeans(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def get_feature_names_out(self, names: Any = None) -> NDArray[Any]:
         several = self.encoder_ is not None and self.encoder_.target_type_ == "multiclass"
         classes = [f" of {c}" for c in self.encoder_.classes_] if several else [""]
-        every = [f"{name} (target mean{of})" for name in self.levels_ for of in classes]
+        every = [f"{name} (target mean{of})" for name in self.places_ for of in classes]
         return _names(every[i] for i in self.kept_)
 
     def _codes(self, frame: DataFrame) -> NDArray[Any]:
         import numpy as np
 
-        known = self.levels_.items()
-        return np.column_stack([_codes(frame[name], levels, -2, -1) for name, levels in known])
+        return np.column_stack([_places(frame[name], known, -2, -1) for name, known in self.places_.items()])
 
     def _encoder(self, values: NDArray[Any]) -> Any:
         import numpy as np
@@ -210,7 +204,7 @@ class TargetMeans(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
         if width <= _MOST_MEANS or self.encoder_.target_type_ != "multiclass":
             return list(range(width))
-        columns = len(self.levels_)
+        columns = len(self.places_)
         classes, rows = np.unique(values, return_counts=True)
         frequent = np.sort(np.argsort(-rows, kind="stable")[: max(1, _MOST_MEANS // columns)])
         return [column * len(classes) + int(i) for column in range(columns) for i in frequent]

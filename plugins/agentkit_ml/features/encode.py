@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 
-from agentkit.profiles import Profile
+from agentkit.errors import BadInput, suggest
+from agentkit.profiles import Profile, listed
 from agentkit_ml.features.options import Family, FeatureOptions
-from agentkit_ml.features.plan import plan_columns
+from agentkit_ml.features.plan import Plan, plan_columns
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -77,28 +78,66 @@ def encode_step(
     """The unfitted step after `columns_step`, for models of this family (docs/ml-features.md).
 
     Fit it on training rows with `fit_transform`: categories of many levels are encoded from other rows than their
-    own, which `fit` and then `transform` cannot do.
+    own, which `fit` and then `transform` cannot do. Raises BadInput for options that name columns that cannot be.
     """
-    from agentkit_ml.features.categories import Codes, OneHot, Ordered, TargetMeans
-    from agentkit_ml.features.dates import DateParts
-    from agentkit_ml.features.text import TextParts
+    from sklearn.pipeline import Pipeline
+
+    from agentkit_ml.features.lags import LagFeatures
+    from agentkit_ml.features.selection import Selection
 
     options = options or FeatureOptions()
     plan = plan_columns(profile, used, family, options)
-    linear = family == "linear"
+    regression = task == "regression"
+    looking_back = _lag_columns(plan, used, options)
+    names = list(LagFeatures.names_of(looking_back, list(options.lags), list(options.windows)))
+    encoder = Encoder(_parts(plan, names, regression, seed, family, options), as_frame=family == "native")
+    steps: list[tuple[str, Any]] = [("encoder", encoder)]
+    if looking_back:
+        lags = LagFeatures(options.time or "", looking_back, list(options.lags), list(options.windows), options.group)
+        steps.insert(0, ("lags", lags))
+    if options.selection != "none":
+        steps.append(("selection", Selection(options.selection, options.keep, regression, seed)))
+    return Pipeline(steps) if len(steps) > 1 else encoder
+
+
+def _parts(
+    plan: Plan, lagged: list[str], regression: bool, seed: int, family: Family, options: FeatureOptions
+) -> list[Part]:
+    from agentkit_ml.features.categories import Codes, OneHot, Ordered, TargetMeans
+    from agentkit_ml.features.dates import DateParts
+    from agentkit_ml.features.interactions import Interactions
+    from agentkit_ml.features.text import TextParts
+
     text_parts = min(_TEXT_PARTS[family], max(5, _MOST_TEXT_PARTS // max(1, len(plan.text))))
     parts: list[Part] = [
-        ("numbers", Plain(), list(plan.numbers)),
-        ("dates", DateParts(cyclic=linear), list(plan.dates)),
+        ("numbers", Plain(), [*plan.numbers, *lagged]),
+        ("dates", DateParts(cyclic=family == "linear"), list(plan.dates)),
         ("two", Ordered(plan.two), list(plan.two)),
         ("ordered", Ordered(plan.ordered), list(plan.ordered)),
-        ("target", TargetMeans(task == "regression", seed), list(plan.target)),
-        ("text", TextParts(text_parts, seed), list(plan.text)),
+        ("target", TargetMeans(regression, seed), list(plan.target)),
+        ("text", TextParts(text_parts, regression, seed), list(plan.text)),
+        ("interactions", Interactions(), list(plan.numbers) if options.interactions and len(plan.numbers) > 1 else []),
     ]
     finished = [(name, _finished(step, family, options), columns) for name, step, columns in parts if columns]
     # levels are whole already: nothing is missing and nothing has a scale
     whole: list[Part] = [("one_hot", OneHot(), list(plan.one_hot)), ("codes", Codes(), list(plan.codes))]
-    return Encoder(finished + [p for p in whole if p[2]], as_frame=family == "native")
+    return finished + [part for part in whole if part[2]]
+
+
+def _lag_columns(plan: Plan, used: dict[str, str], options: FeatureOptions) -> list[str]:
+    """The numbers to look back at; none if no lags are asked for."""
+    if not (options.lags or options.windows):
+        return []
+    for role, column in (("time", options.time), ("group", options.group)):
+        if column is not None and column not in used:
+            raise BadInput(f"{role} {column!r} is not among the columns to learn from.{suggest(column, list(used))}")
+    if used[options.time or ""] not in ("date", "number"):
+        raise BadInput(f"time {options.time!r} holds neither dates nor numbers. Name the column that orders the rows.")
+    columns = list(options.lag_columns or plan.numbers)
+    for column in columns:
+        if column not in plan.numbers:
+            raise BadInput(f"lag column {column!r} is not a number to learn from. There are: {listed(plan.numbers)}.")
+    return [c for c in columns if c != options.time]
 
 
 def _finished(step: Any, family: Family, options: FeatureOptions) -> Any:
@@ -107,12 +146,10 @@ def _finished(step: Any, family: Family, options: FeatureOptions) -> Any:
 
     from agentkit_ml.features.numbers import Numbers
 
-    boosted = family in ("trees", "native")
-    missing = options.missing if options.missing != "auto" else "keep" if boosted else "indicator"
+    missing = options.missing_for(family)
     missing = "median" if missing == "drop" else missing
-    if family == "linear" and missing == "keep":
-        missing = "indicator"
-    scaling = options.scaling if family == "linear" else "none"
+    # neighbours need comparable scales, and trees do not mind them
+    scaling = options.scaling if family == "linear" else "standard" if missing == "knn" else "none"
     if (missing, scaling) == ("keep", "none"):
         return step
     return Pipeline([("values", step), ("numbers", Numbers(missing, scaling))])

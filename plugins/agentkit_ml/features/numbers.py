@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from sklearn.base import BaseEstimator, TransformerMixin
 
+from agentkit_ml.features.association import correlation
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -17,16 +19,16 @@ _FAR = 1e6  # in standard deviations; keeps a wild value at prediction finite
 _POWERS = 200
 _POWER_ROWS = 2_000
 _DONORS = 2_000
-_KINDS = ("none", "standard", "minmax", "log", "power")
 
 
 class Numbers(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Scale each column, then fill what is missing.
 
     `scaling`: none, standard, minmax, log (of columns without negative values; standard for others), power
-    (Yeo-Johnson), all but minmax followed by standardising; auto: standard, for a skewness beyond 1 log, or power
-    where values are negative. `missing`: keep (NaN), mean, median, knn (5 nearest of at most 2,000 training rows), or
-    indicator: the median, and a feature that says so for every column with gaps in training.
+    (Yeo-Johnson; of the 200 most skewed), all but minmax followed by standardising. auto: standard; for a skewness
+    beyond 1 log, or power where values are negative, unless that weakens the correlation with the target.
+    `missing`: keep (NaN), mean, median, knn (5 nearest of at most 2,000 training rows), or indicator: the median, and
+    a feature that says so for every column with gaps in training.
     """
 
     def __init__(self, missing: str = "indicator", scaling: str = "auto") -> None:
@@ -38,12 +40,12 @@ class Numbers(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
         array = _array(values)
         self.names_ = [str(c) for c in getattr(values, "columns", range(array.shape[1]))]
-        empty = np.isnan(array).all(axis=0)
-        array[:, empty] = 0.0  # without a value there is nothing to measure
+        absent = np.isnan(array)
+        array[:, absent.all(axis=0)] = 0.0  # without a value there is nothing to measure
         with np.errstate(all="ignore"):
-            self._fit_scaling(array)
+            self._fit_scaling(array, target)
             scaled = self._scaled(array)
-            self._fit_missing(scaled, np.isnan(array).any(axis=0) | empty)
+            self._fit_missing(scaled, absent)
         return self
 
     def transform(self, values: Any) -> NDArray[Any]:
@@ -66,11 +68,27 @@ class Numbers(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         own = [str(n) for n in (self.names_ if names is None else names)]
         return np.asarray([*own, *(f"{own[i]} is missing" for i in self.gaps_)], dtype="object")
 
-    def _fit_scaling(self, array: NDArray[Any]) -> None:
+    def _fit_scaling(self, array: NDArray[Any], target: Any) -> None:
         import numpy as np
 
         self.kinds_ = self._kinds(array)
         self.low_, self.high_ = np.nanmin(array, axis=0), np.nanmax(array, axis=0)
+        self._fit_shapes(array)
+        if self.scaling == "auto" and target is not None:
+            shaped = np.flatnonzero(self.kinds_ != "standard")
+            before, after = (correlation(a[:, shaped], target) for a in (array, self._scaled(array)))
+            self.kinds_[shaped[after < before]] = "standard"
+        scaled = self._scaled(array)
+        minmax = self.kinds_ == "minmax"
+        centre = np.where(minmax, np.nanmin(scaled, axis=0), np.nanmean(scaled, axis=0))
+        spread = np.where(minmax, np.nanmax(scaled, axis=0) - centre, np.nanstd(scaled, axis=0))
+        plain = self.kinds_ == "none"
+        self.centre_ = np.where(plain, 0.0, centre)
+        self.spread_ = np.where(plain | (spread < 1e-12 * (1 + np.abs(centre))), 1.0, spread)
+
+    def _fit_shapes(self, array: NDArray[Any]) -> None:
+        import numpy as np
+
         self.unit_ = np.ones(array.shape[1])
         for i in np.flatnonzero(self.kinds_ == "log"):
             positive = array[array[:, i] > 0, i]
@@ -79,13 +97,6 @@ class Numbers(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         for i in np.flatnonzero(self.kinds_ == "power"):
             self.powers_[i] = _power(array[:, i])
         self.centre_, self.spread_ = np.zeros(array.shape[1]), np.ones(array.shape[1])
-        shaped = self._scaled(array)
-        minmax = self.kinds_ == "minmax"
-        centre = np.where(minmax, np.nanmin(shaped, axis=0), np.nanmean(shaped, axis=0))
-        spread = np.where(minmax, np.nanmax(shaped, axis=0) - centre, np.nanstd(shaped, axis=0))
-        plain = self.kinds_ == "none"
-        self.centre_ = np.where(plain, 0.0, centre)
-        self.spread_ = np.where(plain | (spread < 1e-12 * (1 + np.abs(centre))), 1.0, spread)
 
     def _kinds(self, array: NDArray[Any]) -> NDArray[Any]:
         import numpy as np
@@ -94,6 +105,8 @@ class Numbers(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         negative = np.nanmin(array, axis=0) < 0
         if self.scaling == "log":
             chosen[negative] = "standard"
+        if self.scaling == "power":
+            chosen[np.argsort(-np.abs(_skewness(array)), kind="stable")[_POWERS:]] = "standard"
         if self.scaling == "auto":
             skewed = np.abs(_skewness(array)) > SKEWED
             # of two values one is always rarer: that is no tail
@@ -117,10 +130,15 @@ class Numbers(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         made = (made - self.centre_) / self.spread_
         return made if self.scaling == "none" else np.clip(made, -_FAR, _FAR)
 
-    def _fit_missing(self, scaled: NDArray[Any], gaps: NDArray[Any]) -> None:
+    def _fit_missing(self, scaled: NDArray[Any], absent: NDArray[Any]) -> None:
         import numpy as np
 
-        self.gaps_ = [int(i) for i in np.flatnonzero(gaps)] if self.missing == "indicator" else []
+        self.gaps_: list[int] = []
+        if self.missing == "indicator":
+            # parts of one date are missing together: one indicator is enough
+            columns = np.flatnonzero(absent.any(axis=0))
+            _, first = np.unique(absent[:, columns], axis=1, return_index=True)
+            self.gaps_ = sorted(int(i) for i in columns[first])
         middle = np.nanmean if self.missing == "mean" else np.nanmedian
         self.fill_ = middle(scaled, axis=0)
         if self.missing == "knn":

@@ -43,6 +43,12 @@ class FeatureOptions:
     group: str | None = None
     lag_columns: tuple[str, ...] = ()
 
+    def missing_for(self, family: Family) -> Missing:
+        """What `missing` means for this family: a linear model cannot keep NaN."""
+        if self.missing == "auto":
+            return "keep" if family in ("trees", "native") else "indicator"
+        return "indicator" if self.missing == "keep" and family == "linear" else self.missing
+
     def __post_init__(self) -> None:
         for name, allowed in (("missing", Missing), ("scaling", Scaling), ("selection", Selection)):
             value, known = getattr(self, name), get_args(allowed)

@@ -15,25 +15,36 @@ _WORDS = 2_000
 _FIT_ROWS = 5_000
 _LETTERS = 1_000
 _SHORT = 2.5
+_LONG = 40
+_CHANCE = 0.05
 
 
 class TextParts(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Per column the number of characters and words, and `parts` directions of its TF-IDF (latent semantic analysis).
 
     Words and pairs of words that occur in at least two texts, the 2,000 most frequent, from at most 5,000 training
-    rows and the first 1,000 characters of each text; of texts of one or two words, pieces of 2 to 4 characters.
+    rows and the first 1,000 characters of each text; of texts of one or two words pieces of 2 to 4 characters, of
+    texts of 40 words and more single words.
+    With a target, directions that an F-test cannot tell from chance (p >= 0.05) are left out: names that say nothing
+    add nothing. `regression`: the target is a number.
     TfidfVectorizer (sublinear) and TruncatedSVD of scikit-learn; Deerwester et al. (1990).
     """
 
-    def __init__(self, parts: int = 30, seed: int = 0) -> None:
+    def __init__(self, parts: int = 30, regression: bool = False, seed: int = 0) -> None:
         self.parts = parts
+        self.regression = regression
         self.seed = seed
 
     def fit(self, frame: DataFrame, target: Any = None) -> TextParts:
+        import numpy as np
+
         self.folds_: dict[str, Any] = {}
-        step = max(1, -(-len(frame) // _FIT_ROWS))
+        self.kept_: dict[str, list[int]] = {}
+        rows = slice(None, None, max(1, -(-len(frame) // _FIT_ROWS)))
         for name in frame.columns:
-            self.folds_[name] = self._fold(_shortened(frame[name].iloc[::step]))
+            fold, directions = self._fold(_shortened(frame[name].iloc[rows]))
+            kept = self._telling(directions, None if target is None else np.asarray(target)[rows])
+            self.folds_[name], self.kept_[name] = fold if kept else None, kept
         return self
 
     def transform(self, frame: DataFrame) -> NDArray[Any]:
@@ -43,28 +54,43 @@ class TextParts(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         for name, fold in self.folds_.items():
             blocks.append(_sizes(frame[name]))
             if fold is not None:
-                blocks.append(fold.transform(_shortened(frame[name])).astype("float64"))
+                blocks.append(fold.transform(_shortened(frame[name]))[:, self.kept_[name]].astype("float64"))
         return np.hstack(blocks)
 
     def get_feature_names_out(self, names: Any = None) -> NDArray[Any]:
         import numpy as np
 
         made = []
-        for name, fold in self.folds_.items():
+        for name in self.folds_:
             made += [f"{name}.characters", f"{name}.words"]
-            if fold is not None:
-                made += [f"{name}.text{i + 1}" for i in range(fold[-1].components_.shape[0])]
+            made += [f"{name}.text{i + 1}" for i in self.kept_[name]]
         return np.asarray(made, dtype="object")
 
-    def _fold(self, texts: list[str]) -> Any:
-        """TF-IDF and its directions, or None if no word occurs twice."""
+    def _telling(self, directions: NDArray[Any], target: Any) -> list[int]:
+        """The directions to keep."""
+        import numpy as np
+        from sklearn.feature_selection import f_classif, f_regression
+
+        every = list(range(directions.shape[1]))
+        if target is None or not every:
+            return every
+        if len(np.unique(target)) < 2 or len(directions) < 3:
+            return []
+        with np.errstate(all="ignore"):
+            chance = (f_regression if self.regression else f_classif)(directions, target)[1]
+        return [i for i in every if chance[i] < _CHANCE]
+
+    def _fold(self, texts: list[str]) -> tuple[Any, NDArray[Any]]:
+        """TF-IDF and its directions, and where the texts are along these; none if no word occurs twice."""
         import numpy as np
         from sklearn.decomposition import TruncatedSVD
         from sklearn.feature_extraction.text import TfidfVectorizer
         from sklearn.pipeline import Pipeline
 
-        short = sum(len(t.split()) for t in texts) < _SHORT * max(1, len(texts))
-        grams: dict[str, Any] = {"analyzer": "char_wb", "ngram_range": (2, 4)} if short else {"ngram_range": (1, 2)}
+        length = sum(len(t.split()) for t in texts) / max(1, len(texts))
+        # a long text says enough by its single words, and pairs of them take most of the time
+        pairs: dict[str, Any] = {"ngram_range": (1, 2 if length < _LONG else 1)}
+        grams = {"analyzer": "char_wb", "ngram_range": (2, 4)} if length < _SHORT else pairs
         words = TfidfVectorizer(
             max_features=_WORDS,
             min_df=2,
@@ -77,12 +103,13 @@ class TextParts(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         try:
             found = words.fit_transform(texts)
         except ValueError:  # scikit-learn's word for an empty vocabulary
-            return None
+            return None, np.empty((len(texts), 0))
         directions = min(self.parts, min(found.shape) - 1)
         if directions < 1:
-            return None
-        svd = TruncatedSVD(directions, n_iter=2, random_state=self.seed).fit(found)
-        return Pipeline([("words", words), ("directions", svd)])
+            return None, np.empty((len(texts), 0))
+        svd = TruncatedSVD(directions, n_iter=2, random_state=self.seed)
+        made = svd.fit_transform(found)
+        return Pipeline([("words", words), ("directions", svd)]), made
 
 
 def _shortened(column: Any) -> list[str]:
