@@ -53,10 +53,11 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: Path) -> Pa
 
 @pytest.fixture
 def customers(workspace: Path) -> None:
-    """churn.csv and the files of later months."""
+    """churn.csv and the files of later months, in a workspace where training is short."""
     import numpy as np
     import pandas as pd
 
+    (workspace / "agentkit.toml").write_text("[ml]\nbudget_seconds = 5\n")
     random = np.random.default_rng(5)
     for name, rows in (("churn.csv", 300), ("may.csv", 80), ("june.csv", 60)):
         visits, age = random.integers(0, 30, rows), random.integers(18, 80, rows)
