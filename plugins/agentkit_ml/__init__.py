@@ -29,6 +29,12 @@ def register_tools() -> list[ToolSpec]:
             "Test or check a trained model: how good is it on a data file that contains the true values?",
         ),
         ToolSpec(
+            "review_training",
+            "agentkit_ml.review_training:review_training",
+            "Review how a model was trained: leaks, split, metric, overfitting, records. Says READY, NEEDS WORK or "
+            "BLOCKED. Use it for: can this model be trusted or released?",
+        ),
+        ToolSpec(
             "predict",
             "agentkit_ml.predict:predict",
             "Apply a trained model to a data file and write one prediction per row to a new file.",
