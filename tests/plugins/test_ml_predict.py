@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from agentkit.errors import BadInput, Cancelled, WorkspaceError
+from agentkit.errors import BadInput, WorkspaceError
 from agentkit.results import File
 
 Tool = Callable[..., Any]
@@ -31,6 +31,8 @@ def test_predictions_are_one_row_for_each_row_in_order(output: str, tool: Tool, 
     assert chances.sum(axis=1).to_numpy() == pytest.approx(1)
     assert written["prediction"].tolist() == [c.removeprefix("probability_") for c in chances.idxmax(axis=1)]
     assert set(written["model"]) == {flowers}
+    (moment,) = set(pd.to_datetime(written["predicted_at"]))
+    assert pd.Timedelta(0) <= pd.Timestamp.now("UTC") - moment < pd.Timedelta(minutes=5)
     assert result.artifacts == [File(path=output, rows=150)]
     assert [p.name for p in Path(output).parent.iterdir() if p.name.startswith(f".{Path(output).name}")] == []
 
@@ -51,21 +53,6 @@ def test_a_file_of_several_batches_is_predicted_whole(
     assert result.rows == len(big) == sum(result.summary.values())
     assert pd.read_parquet("p.parquet")["row"].tolist() == list(range(len(big)))
     assert len(messages) >= 3
-
-
-def test_a_stopped_prediction_leaves_the_old_file(tool: Tool, flowers: str) -> None:
-    Path("p.csv").write_text("precious\n")
-    pd.concat([pd.read_csv("flowers.csv")] * 700).to_csv("big.csv", index=False)
-
-    def stop(ctx: Any, message: str, fraction: float | None) -> None:
-        if "50000 rows" in message:
-            ctx.cancelled.set()
-            ctx.progress(message, fraction)
-
-    with pytest.raises(Cancelled):
-        tool("predict", model=flowers, dataset="big.csv", output="p.csv", on_progress=stop)
-    assert Path("p.csv").read_text() == "precious\n"
-    assert sorted(p.name for p in Path().iterdir() if "p.csv" in p.name) == ["p.csv"]
 
 
 def test_an_existing_output_is_replaced_and_told(tool: Tool, flowers: str) -> None:
@@ -98,3 +85,78 @@ def test_numbers_have_no_probabilities(tool: Tool, tables: Any) -> None:
     model = tool("train", dataset=tables.progress, target="progression", model="dummy").model
     with pytest.raises(BadInput, match="Leave proba out"):
         tool("predict", model=model, dataset=tables.progress, output="p.csv", proba=True)
+
+
+def test_rows_keep_their_identity_whatever_their_batch_looks_like(tool: Tool, flowers: str, tmp_path: Path) -> None:
+    """Numbers stay whole beside gaps, dates are UTC, and what is a number here and a text there is text."""
+    from agentkit_ml.predict import _identifiers
+
+    whole = _identifiers(pd.Series([7.0, None, 9.0]))
+    assert whole.to_pylist() == [7, None, 9]
+    assert _identifiers(pd.Series([1.5, 2.0])).to_pylist() == [1.5, 2.0]
+    assert _identifiers(pd.Series([1, "a", None], dtype="object")).to_pylist() == ["1", "a", None]
+    moments = pd.Series(pd.to_datetime(["2026-01-01T12:00:00+02:00", None]))
+    assert str(_identifiers(moments).to_pylist()[0]) == "2026-01-01 10:00:00+00:00"
+
+
+def test_ids_of_several_types_make_one_column(
+    tool: Tool, flowers: str, monkeypatch: pytest.MonkeyPatch, output: str = "p.parquet"
+) -> None:
+    monkeypatch.setattr("agentkit_ml.predict._BATCH_ROWS", 1_000)
+    frame = pd.concat([pd.read_csv("flowers.csv")] * 20, ignore_index=True)
+    frame["flower_id"] = [*range(1_000), *[None] * 500, *range(1_500, 2_500), *["x"] * 500]
+    frame.to_csv("mixed.csv", index=False)
+    tool("predict", model=flowers, dataset="mixed.csv", output=output)
+    ids = pd.read_parquet(output)["flower_id"]
+    assert ids.tolist()[:2] == ["0", "1"]
+    assert ids.isna().sum() == 500
+    assert ids.tolist()[-1] == "x"
+
+
+def test_dates_are_written_as_utc(workspace: Path) -> None:
+    import json
+
+    import pyarrow as pa
+    from agentkit_ml.writing import output_file
+
+    moments = pa.array([pd.Timestamp("2026-11-23T14:50:00Z").to_pydatetime()], pa.timestamp("s", "UTC"))
+    for name in ("d.csv", "d.jsonl", "d.parquet"):
+        with output_file(workspace / name, name, {}) as written:
+            written.append(pa.table({"at": moments, "text": ['a "b", c']}))
+    assert (workspace / "d.csv").read_text() == 'at,text\n2026-11-23T14:50:00Z,"a ""b"", c"\n'
+    assert json.loads((workspace / "d.jsonl").read_text()) == {"at": "2026-11-23T14:50:00Z", "text": 'a "b", c'}
+    assert pd.read_parquet("d.parquet")["at"].tolist() == [pd.Timestamp("2026-11-23T14:50:00Z")]
+
+
+def test_many_small_row_groups_are_predicted_in_large_batches(tool: Tool, flowers: str) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    big = pd.concat([pd.read_csv("flowers.csv")] * 40, ignore_index=True)
+    pq.write_table(pa.Table.from_pandas(big), "groups.parquet", row_group_size=50)
+    messages = []
+    tool(
+        "predict",
+        model=flowers,
+        dataset="groups.parquet",
+        output="p.csv",
+        on_progress=lambda c, m, f: messages.append((m, f)),
+    )
+    assert len(messages) <= 3
+    assert pd.read_csv("p.csv")["row"].tolist() == list(range(len(big)))
+
+
+@pytest.mark.parametrize("name", ["big.parquet", "big.csv"])
+def test_progress_tells_rows_speed_and_fraction(
+    name: str, tool: Tool, flowers: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agentkit_ml.predict._BATCH_ROWS", 1_000)
+    big = pd.concat([pd.read_csv("flowers.csv")] * 40, ignore_index=True)
+    big.to_parquet("big.parquet")
+    big.to_csv("big.csv", index=False)
+    told: list[tuple[str, float]] = []
+    tool("predict", model=flowers, dataset=name, output="p.csv", on_progress=lambda c, m, f: told.append((m, f)))
+    message, fraction = told[3]
+    assert message.startswith("Predicting, 3000 rows done, ")
+    assert message.endswith(" rows/s")
+    assert fraction == pytest.approx(0.5, abs=0.02)
