@@ -6,7 +6,7 @@ A plain function of true and predicted values: `train` calls it for its held-bac
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from agentkit_ml.intervals import Bootstrap
     from agentkit_ml.statistics import Statistic
+
+Change = Literal["none", "better", "worse", "unknown"]
 
 _FEW_ROWS = 100
 _WHOLE = "model"
@@ -153,6 +155,20 @@ def assess(
         threshold=best_threshold(seen, metric, matrix, resamples=min(count, 500), seed=seed),
         costs=cost_result(matrix, seen, baseline or seen, count, seed) if matrix and known else None,
     )  # fmt: skip
+
+
+def changed(now: Assessment, before: float | None, interval: tuple[float, float] | None) -> Change:
+    """Whether the metric that counts differs from what it was on other rows (`before`, with its 95% interval).
+
+    Worse or better if the difference is beyond 1.96 standard errors, taken from the widths of both intervals.
+    """
+    between = now.main.interval
+    if before is None or between is None:
+        return "unknown"
+    widths = [high - low for low, high in (between, interval or (before, before))]
+    if abs(now.score - before) <= sum(w**2 for w in widths) ** 0.5 / 2:
+        return "none"
+    return "better" if better(now.metric, now.score, before) else "worse"
 
 
 def _takes_costs(seen: Outcome, notes: list[str]) -> bool:

@@ -1,0 +1,163 @@
+"""The rows of a file that a model may be judged by: with a true value, and not learned from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from agentkit.errors import DatasetError
+from agentkit.profiles import as_numbers, as_text
+from agentkit_ml.metrics import Outcome
+from agentkit_ml.record import outcome
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from pandas import DataFrame, Series
+
+    from agentkit.context import ToolContext
+    from agentkit.datasets import Dataset
+    from agentkit_ml.record import Training
+    from agentkit_ml.tracking import TrainedModel
+
+_MOST_COMPARED = 200_000
+_OWN_DUPLICATES = 0.2
+
+
+@dataclass(frozen=True)
+class ScoredRows:
+    """Rows and what the model says of them; the frame's index has their numbers in the file, from 0.
+
+    `held_back`: they are rows of the training file. `test_uses`: how often those were looked at, None for other files.
+    """
+
+    frame: DataFrame
+    outcome: Outcome
+    held_back: bool
+    test_uses: int | None
+    notes: tuple[str, ...]
+
+
+def scored_rows(
+    found: TrainedModel, data: Dataset, ctx: ToolContext, *, purpose: str, more: Sequence[str] = ()
+) -> ScoredRows:
+    """Predict for the rows that count, and say in the notes which do not. `more`: further columns for the frame.
+
+    `purpose`: the tool that looks; every look at held-back rows is counted with the model. Raises DatasetError if a
+    column is missing or no row can be scored.
+    """
+    from agentkit_ml.test_use import note_use, told
+
+    training, name = found.training, str(found.handle)
+    data.require([training.target], f", the target of {name!r}")
+    data.require(training.columns, f", which {name!r} needs")
+    notes = list(data.notes)
+    frame = data.frame(list(dict.fromkeys([*training.columns, training.target, *more])))
+    held_back, used = data.digest == training.digest, None
+    if held_back:
+        frame = frame.iloc[found.held_back()]
+        notes.append(f"{data.name!r} is what the model was trained on: only its {len(frame)} held-back rows count.")
+        used = note_use(found, purpose)
+        notes += [text for text in [told(found, used)] if text]
+    frame = _with_truth(frame, training, data, notes)
+    if not held_back:
+        frame = _not_learned_from(frame, found, data, ctx, notes)
+    seen = predicted(found, frame, notes)
+    for note in notes:
+        ctx.note(note)
+    return ScoredRows(frame, seen, held_back, used, tuple(notes))
+
+
+def predicted(found: TrainedModel, frame: DataFrame, notes: list[str]) -> Outcome:
+    """True and predicted values of these rows. Raises DatasetError if no row has a class that the model knows."""
+    from agentkit_ml.target import labels_of
+
+    training = found.training
+    classes = tuple(training.classes)
+    if training.task == "regression":
+        return outcome(found.pipeline, frame, as_numbers(frame[training.target]).to_numpy(), "regression", classes, "")
+    truth = labels_of(frame[training.target])
+    unknown = sum(label not in classes for label in truth)
+    if unknown == len(truth):
+        raise DatasetError(f"no row has a value of {training.target!r} that {str(found.handle)!r} was trained on.")
+    if unknown:
+        notes.append(f"{unknown} rows have a class that the model was not trained on; they count as wrong.")
+    return outcome(found.pipeline, frame, truth, training.task, classes, training.positive)
+
+
+def _with_truth(frame: DataFrame, training: Training, data: Dataset, notes: list[str]) -> DataFrame:
+    truth = frame[training.target]
+    kept = frame[(as_numbers(truth) if training.task == "regression" else truth).notna()]
+    if not len(kept):
+        raise DatasetError(
+            f"{data.name!r} has no true values in {training.target!r}. Use predict for data without them."
+        )
+    if missing := len(frame) - len(kept):
+        notes.append(f"{missing} rows without a value of {training.target!r} were left out.")
+    return kept
+
+
+def _not_learned_from(
+    frame: DataFrame, found: TrainedModel, data: Dataset, ctx: ToolContext, notes: list[str]
+) -> DataFrame:
+    """Leave out rows that stand word for word among those that the model learned from.
+
+    Only where the training file is still there, unchanged and of at most 200,000 rows, and where its own held-back rows
+    are mostly different from those learned from: else equal rows are nothing special.
+    """
+    import numpy as np
+
+    training = found.training
+    learned = _learned(found, ctx)
+    if learned is None:
+        return frame
+    known, usual = learned
+    if usual > _OWN_DUPLICATES:
+        return frame
+    same = np.isin(_fingerprints(frame, training), known)
+    if same.all():
+        raise DatasetError(
+            f"every row of {data.name!r} is one that {str(found.handle)!r} learned from: its score would say nothing. "
+            f"Evaluate on other rows, or on {training.dataset!r} itself: of that, the held-back rows count."
+        )
+    if same.any():
+        notes.append(f"{int(same.sum())} rows are the same as rows that the model learned from: they were left out.")
+    return frame[~same]
+
+
+def _learned(found: TrainedModel, ctx: ToolContext) -> tuple[NDArray[Any], float] | None:
+    """Fingerprints of the rows learned from, and the share of held-back rows that are equal to one of them."""
+    import numpy as np
+
+    from agentkit.errors import AgentkitError
+
+    training = found.training
+    if training.train_rows + training.test_rows > _MOST_COMPARED:
+        return None
+    try:
+        origin = ctx.dataset(training.dataset)
+        if origin.digest != training.digest:
+            return None
+        prints = _fingerprints(origin.frame([*training.columns, training.target]), training)
+    except AgentkitError:
+        # moved or deleted: nothing to compare with
+        return None
+    held_back = np.zeros(len(prints), bool)
+    held_back[found.held_back()] = True
+    known = prints[~held_back]
+    usual = float(np.isin(prints[held_back], known).mean()) if held_back.any() else 0.0
+    return known, usual
+
+
+def _fingerprints(frame: DataFrame, training: Training) -> NDArray[Any]:
+    """A number for each row, equal for equal cells however the file writes its numbers."""
+    import pandas as pd
+
+    def plain(name: str, kind: str) -> Series:
+        # seven digits: some writers round
+        return as_numbers(frame[name]).astype("float32") if kind == "number" else as_text(frame[name])
+
+    kinds = {**training.columns, training.target: "number" if training.task == "regression" else "category"}
+    cells = pd.DataFrame({name: plain(name, kind) for name, kind in kinds.items()}, index=frame.index)
+    hashed: NDArray[Any] = pd.util.hash_pandas_object(cells, index=False).to_numpy()
+    return hashed
