@@ -13,10 +13,10 @@ from agentkit_ml.features.plan import MISSING, Plan, plan_columns
 
 if TYPE_CHECKING:
     from agentkit_ml.features.columns import USED, Columns, chosen_columns, columns_step
-    from agentkit_ml.features.decisions import decisions
     from agentkit_ml.features.encode import Encoder, encode_step
     from agentkit_ml.features.lags import LagFeatures
     from agentkit_ml.features.rows import complete_rows
+    from agentkit_ml.features.sentences import decisions
 
 __all__ = [
     "FAMILIES",
@@ -41,7 +41,7 @@ _ROOMS = {
     "Columns": "columns",
     "chosen_columns": "columns",
     "columns_step": "columns",
-    "decisions": "decisions",
+    "decisions": "sentences",
     "Encoder": "encode",
     "encode_step": "encode",
     "LagFeatures": "lags",

@@ -41,6 +41,8 @@ class Encoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return self._joined([step.fit_transform(frame[c], target) for _, step, c in self.parts_], frame)
 
     def transform(self, frame: DataFrame) -> Any:
+        if not len(frame):  # scikit-learn's transformers refuse that
+            return self.transform(frame.reindex([0]))[:0]
         return self._joined([step.transform(frame[c]) for _, step, c in self.parts_], frame)
 
     def get_feature_names_out(self, names: Any = None) -> NDArray[Any]:

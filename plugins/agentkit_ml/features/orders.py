@@ -8,7 +8,7 @@ from collections.abc import Sequence
 # from low to high; words at one place mean the same, no word stands twice in one scale
 _SCALES = (
     "very low|lowest, low, medium|moderate|normal|average|mid|middle, high, very high|highest",
-    "none|no|never, mild|minor|slight|light, moderate|medium, severe|major|serious, extreme|critical|very severe",
+    "none|no, mild|minor|slight|light, moderate|medium, severe|major|serious, extreme|critical|very severe",
     "very poor|very bad, poor|bad, fair, average|ok|okay|typical, good, very good, premium|excellent|great, ideal",
     "terrible|awful, bad, neutral|ok, good, great|excellent",
     "po, fa, ta, gd, ex",
@@ -38,14 +38,13 @@ _SCALES = (
     "info, low, medium, high, critical",
     "debug, info, warning|warn, error, critical|fatal",
 )
-_NUMBER = re.compile(r"(?<![\w.])[$€£]?(-?\d+(?:[.,]\d{3})*(?:\.\d+)?)\s*([kKmM](?![a-zA-Z]))?%?")
+_NUMBER = re.compile(r"(?<![\w.])[$€£]?(-?\d+(?:,\d{3})*(?:\.\d+)?)(?:st|nd|rd|th)?\s*([km](?![a-z]))?%?")
 _RANGE = re.compile(
-    r"[-–—~<>=≤≥+,()\[\]$€£%.:]|\b(?:to|and|over|under|less|more|than|plus|up|above|below|or|at|least|most|from)\b"
+    r"[-–—~<>=≤≥+()\[\]$€£%]|,\s|\b(to|and|over|under|less|more|than|plus|up|above|below|or|at|least|most|from)\b"
 )
-_BELOW = re.compile(r"^\s*(<|≤|under\b|less\b|below\b|up to\b|at most\b)", re.IGNORECASE)
-_ABOVE = re.compile(
-    r"^\s*(>|≥|over\b|more\b|above\b|at least\b)|\+|\bplus\b|\bor more\b|\band (over|above)\b", re.IGNORECASE
-)
+_RANKED = re.compile(r"(grade|level|stage|class|quarter|q|year|tier|rank|phase|step|degree|round)[\s_.]*(?=\d)")
+_BELOW = re.compile(r"^(<|≤|(under|less|below|up to|at most)\b)")
+_ABOVE = re.compile(r"^(>|≥|(over|more|above|at least)\b)|\+|\bplus\b|\bor more\b|\band (over|above)\b")
 
 
 def _parsed(scale: str) -> dict[str, int]:
@@ -71,21 +70,28 @@ def ordered_levels(levels: Sequence[str]) -> list[str]:
 
 
 def _by_number(levels: Sequence[str]) -> list[str]:
-    """Levels such as '1-5', '6-10', '11+' or '< 1 year', '1 year', '2 years', by what they begin at."""
+    """Levels such as '1-5', '6-10', '11+' or '< 1 year', '1 year', '2 years', by what they begin at.
+
+    The number must come first, or after a word such as 'grade': 'store 7' is a name.
+    """
     keys: dict[str, tuple[float, int, float]] = {}
     units: set[str] = set()
     for level in levels:
-        numbers = [_value(*match.groups()) for match in _NUMBER.finditer(level)]
-        rest = _RANGE.sub(" ", _NUMBER.sub(" ", level.casefold()))
-        if not numbers or len(numbers) > 2 or any(c.isdigit() for c in rest):
+        text = _RANKED.sub("", level.strip().casefold())
+        numbers = list(_NUMBER.finditer(text))
+        if not numbers or len(numbers) > 2 or _RANGE.sub("", text[: numbers[0].start()]).strip():
             return []
-        units.add(rest.strip().removesuffix("s"))
-        side = -1 if _BELOW.search(level) else 1 if _ABOVE.search(level) else 0
-        keys[level] = (numbers[0], side, numbers[-1])
+        rest = _RANGE.sub(" ", _NUMBER.sub(" ", text)).strip()
+        if any(c.isdigit() for c in rest):
+            return []
+        units.add(rest.removesuffix("s"))
+        side = -1 if _BELOW.search(text) else 1 if _ABOVE.search(text) else 0
+        values = [_value(*match.groups()) for match in numbers]
+        keys[level] = (values[0], side, values[-1])
     if len(units - {""}) > 1 or len(set(keys.values())) < len(levels):
         return []
     return sorted(levels, key=lambda level: keys[level])
 
 
 def _value(digits: str, thousands: str | None) -> float:
-    return float(digits.replace(",", "")) * {"k": 1e3, "m": 1e6, "": 1.0}[(thousands or "").lower()]
+    return float(digits.replace(",", "")) * {"k": 1e3, "m": 1e6, "": 1.0}[thousands or ""]

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 _ROWS = 2_000
 _MOST = 500
+_LEVELS = 20
 _CHANCE = 95  # percentile of what a shuffled target gives
 
 
@@ -100,8 +101,12 @@ def _information(array: NDArray[Any], truth: NDArray[Any], regression: bool, see
     from sklearn.feature_selection import mutual_info_classif, mutual_info_regression
 
     measure = mutual_info_regression if regression else mutual_info_classif
-    few = [len(np.unique(column)) <= 20 for column in array.T]
-    return np.asarray(measure(array, truth, discrete_features=np.asarray(few), random_state=seed))
+    array, few = array.copy(), np.zeros(array.shape[1], dtype=bool)
+    for i, column in enumerate(array.T):
+        levels, places = np.unique(column, return_inverse=True)
+        if len(levels) <= _LEVELS:
+            array[:, i], few[i] = places, True
+    return np.asarray(measure(array, truth, discrete_features=few, random_state=seed))
 
 
 def _filled(values: Any) -> NDArray[Any]:
