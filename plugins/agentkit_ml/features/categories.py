@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -165,7 +166,10 @@ class TargetMeans(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         if self.encoder_ is None:  # one class or one row: there is no mean to tell apart
             self.kept_: list[int] = list(range(codes.shape[1]))
             return np.zeros(codes.shape)
-        made = self.encoder_.fit_transform(codes, values)
+        with warnings.catch_warnings():
+            # a class of fewer rows than folds is missing from some: its means are rougher there
+            warnings.filterwarnings("ignore", message="The least populated class")
+            made = self.encoder_.fit_transform(codes, values)
         self.kept_ = self._kept(values, made.shape[1])
         return np.asarray(made[:, self.kept_])
 

@@ -36,6 +36,7 @@ class LagFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def fit(self, frame: DataFrame, target: Any = None) -> LagFeatures:
         deepest = max([*self.lags, *self.windows])
+        self.names_ = [str(c) for c in frame.columns]
         self.past_: dict[str, Past] = {}
         for key, rows in self._groups(frame):
             times, values = self._sorted(frame, rows)
@@ -57,8 +58,14 @@ class LagFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         for key, rows in self._groups(frame):
             times, values = self._with_past(key, *self._sorted(frame, rows))
             known = rows[~np.isnan(moments[rows])]
-            made[known] = self._looked_back(values, times.searchsorted(moments[known], side="left"))
+            if len(known):
+                made[known] = self._looked_back(values, times.searchsorted(moments[known], side="left"))
         return pd.concat([frame, pd.DataFrame(made, index=frame.index, columns=names)], axis=1)
+
+    def get_feature_names_out(self, names: Any = None) -> NDArray[Any]:
+        import numpy as np
+
+        return np.asarray([*self.names_, *self.names_of(self.columns, self.lags, self.windows)], dtype="object")
 
     @staticmethod
     def names_of(columns: list[str], lags: list[int], windows: list[int]) -> Iterator[str]:
