@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import pytest
 
+# before a test imports scikit-learn: threads that spin make small fits many times slower
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 _VARIABLES = (
     "OPENAI_",
     "ANTHROPIC_",

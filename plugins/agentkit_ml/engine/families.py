@@ -148,7 +148,7 @@ def _lightgbm(work: Work) -> Fit:
     if watch.rows is None:
         return Fit(model.fit(data.features, data.values, callbacks=check))
     model.fit(
-        data.features, data.values, eval_set=[(watch.rows.features, watch.rows.values)],
+        data.features, data.values, eval_X=(watch.rows.features,), eval_y=(watch.rows.values,),
         eval_metric="auc" if by_rank else None,
         callbacks=[early_stopping(_PATIENCE, first_metric_only=by_rank, verbose=False), *check],
     )  # fmt: skip
