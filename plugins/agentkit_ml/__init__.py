@@ -29,6 +29,12 @@ def register_tools() -> list[ToolSpec]:
             "Test or check a trained model: how good is it on a data file that contains the true values?",
         ),
         ToolSpec(
+            "compare_models",
+            "agentkit_ml.compare_models:compare_models",
+            "Compare two or more trained models on the same data file: which is best, and is the difference real or "
+            "chance?",
+        ),
+        ToolSpec(
             "review_training",
             "agentkit_ml.review_training:review_training",
             "Review how a model was trained: leaks, split, metric, overfitting, records. Says READY, NEEDS WORK or "
@@ -46,3 +52,9 @@ def register_tools() -> list[ToolSpec]:
             "List the trained models with their handles, targets and scores.",
         ),
     ]
+
+
+@hookimpl
+def register_commands() -> dict[str, str]:
+    """`agentkit ml`: promote a model, read its card."""
+    return {"ml": "agentkit_ml.commands:ml"}

@@ -18,6 +18,7 @@ from agentkit_ml.assessment import Assessment, assess, changed
 from agentkit_ml.evaluate_result import EvaluateResult
 from agentkit_ml.metrics import Outcome, number
 from agentkit_ml.pictures import MOST_CLASSES
+from agentkit_ml.places import shown_path
 from agentkit_ml.record import baseline_outcome
 from agentkit_ml.runtime import fitting_threads, prepare_process
 from agentkit_ml.scoring import ScoredRows, scored_rows
@@ -149,11 +150,11 @@ def _result(
         change=changed(found, training.metrics.get(found.metric), training.intervals.get(found.metric)),
         assessment=found, held_back=work.rows.held_back, test_uses=work.rows.test_uses, slices=parts, fairness=fair,
         importances=work.importances, worst=work.worst, confusion=_confusion(seen),
-        figures=[Figure(title=p.title, path=_shown_path(p.path, ctx)) for p in pictures],
+        figures=[Figure(title=p.title, path=shown_path(p.path, ctx)) for p in pictures],
     )  # fmt: skip
     if page:
         path = page if isinstance(page, Path) else folder / "report.html"
-        result.report = _shown_path(_report(path, work, result, pictures), ctx)
+        result.report = shown_path(_report(path, work, result, pictures), ctx)
     return result
 
 
@@ -225,9 +226,3 @@ def _confusion(seen: Outcome) -> Table | None:
     return Table(
         title="Rows by true class (down) and predicted class (across)", columns=["true", *seen.classes], rows=rows
     )
-
-
-def _shown_path(path: Path, ctx: ToolContext) -> str:
-    """Relative to the workspace if it lies there."""
-    root = ctx.settings.root
-    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)

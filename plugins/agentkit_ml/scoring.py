@@ -46,26 +46,47 @@ def scored_rows(
     `purpose`: the tool that looks; every look at held-back rows is counted with the model. Raises DatasetError if a
     column is missing or no row can be scored.
     """
-    from agentkit_ml.test_use import note_use, told
-
-    training, name = found.training, str(found.handle)
-    data.require([training.target], f", the target of {name!r}")
-    data.require(training.columns, f", which {name!r} needs")
     notes = list(data.notes)
-    frame = data.frame(list(dict.fromkeys([*training.columns, training.target, *more])))
-    held_back, used = data.digest == training.digest, None
-    if held_back:
-        frame = frame.iloc[found.held_back()]
-        notes.append(f"{data.name!r} is what the model was trained on: only its {len(frame)} held-back rows count.")
-        used = note_use(found, purpose)
-        notes += [text for text in [told(found, used)] if text]
-    frame = _with_truth(frame, training, data, notes)
-    if not held_back:
-        frame = _not_learned_from(frame, found, data, ctx, notes)
+    frame = countable_rows([found], data, ctx, notes, more=more)
+    held_back = data.digest == found.training.digest
+    used = _counted(found, purpose, notes) if held_back else None
     seen = predicted(found, frame, notes)
     for note in notes:
         ctx.note(note)
     return ScoredRows(frame, seen, held_back, used, tuple(notes))
+
+
+def countable_rows(
+    models: Sequence[TrainedModel], data: Dataset, ctx: ToolContext, notes: list[str], *, more: Sequence[str] = ()
+) -> DataFrame:
+    """The rows that have a true value and that none of these models, all of one target, has learned from.
+
+    Has the columns that any of the models needs, the target and `more`. What was left out is added to `notes`. Raises
+    DatasetError if a column is missing or no row is left.
+    """
+    target = models[0].training.target
+    data.require([target], f", the target of {str(models[0].handle)!r}")
+    for found in models:
+        data.require(found.training.columns, f", which {str(found.handle)!r} needs")
+    needed = [column for found in models for column in found.training.columns]
+    frame = data.frame(list(dict.fromkeys([*needed, target, *more])))
+    kept = _truth_there(frame, models[0].training, data, notes)
+    for found in models:
+        kept &= _not_learned_from(frame, kept, found, data, ctx, notes)
+        if not kept.any():
+            raise DatasetError(
+                f"no row of {data.name!r} is left that none of the models has learned from and that has a true value. "
+                "Use a file of other rows."
+            )
+    return frame[kept]
+
+
+def _counted(found: TrainedModel, purpose: str, notes: list[str]) -> int:
+    from agentkit_ml.test_use import note_use, told
+
+    used = note_use(found, purpose)
+    notes += [text for text in [told(found, used)] if text]
+    return used
 
 
 def predicted(found: TrainedModel, frame: DataFrame, notes: list[str]) -> Outcome:
@@ -85,44 +106,48 @@ def predicted(found: TrainedModel, frame: DataFrame, notes: list[str]) -> Outcom
     return outcome(found.pipeline, frame, truth, training.task, classes, training.positive)
 
 
-def _with_truth(frame: DataFrame, training: Training, data: Dataset, notes: list[str]) -> DataFrame:
+def _truth_there(frame: DataFrame, training: Training, data: Dataset, notes: list[str]) -> NDArray[Any]:
     truth = frame[training.target]
-    kept = frame[(as_numbers(truth) if training.task == "regression" else truth).notna()]
-    if not len(kept):
+    there: NDArray[Any] = (as_numbers(truth) if training.task == "regression" else truth).notna().to_numpy(copy=True)
+    if not there.any():
         raise DatasetError(
             f"{data.name!r} has no true values in {training.target!r}. Use predict for data without them."
         )
-    if missing := len(frame) - len(kept):
+    if missing := len(frame) - int(there.sum()):
         notes.append(f"{missing} rows without a value of {training.target!r} were left out.")
-    return kept
+    return there
 
 
 def _not_learned_from(
-    frame: DataFrame, found: TrainedModel, data: Dataset, ctx: ToolContext, notes: list[str]
-) -> DataFrame:
-    """Leave out rows that stand word for word among those that the model learned from.
+    frame: DataFrame, kept: NDArray[Any], found: TrainedModel, data: Dataset, ctx: ToolContext, notes: list[str]
+) -> NDArray[Any]:
+    """Which rows the model has not learned from: of its own file those held back, of another those not equal to them.
 
-    Only where the training file is still there, unchanged and of at most 200,000 rows, and where its own held-back rows
-    are mostly different from those learned from: else equal rows are nothing special.
+    Equal rows of another file are left out only where the training file is still there, unchanged and of at most
+    200,000 rows, and where its own held-back rows are mostly different from those learned from: else they are nothing
+    special.
     """
     import numpy as np
 
-    training = found.training
+    training, whose = found.training, str(found.handle)
+    if data.digest == training.digest:
+        held_back = np.zeros(len(frame), bool)
+        held_back[found.held_back()] = True
+        notes.append(f"{data.name!r} is what {whose} was trained on: only its {held_back.sum()} held-back rows count.")
+        return held_back
     learned = _learned(found, ctx)
-    if learned is None:
-        return frame
-    known, usual = learned
-    if usual > _OWN_DUPLICATES:
-        return frame
-    same = np.isin(_fingerprints(frame, training), known)
-    if same.all():
+    if learned is None or learned[1] > _OWN_DUPLICATES:
+        return np.ones(len(frame), bool)
+    same = np.isin(_fingerprints(frame, training), learned[0])
+    if same[kept].all():
         raise DatasetError(
-            f"every row of {data.name!r} is one that {str(found.handle)!r} learned from: its score would say nothing. "
+            f"every row of {data.name!r} is one that {whose!r} learned from: its score would say nothing. "
             f"Evaluate on other rows, or on {training.dataset!r} itself: of that, the held-back rows count."
         )
-    if same.any():
-        notes.append(f"{int(same.sum())} rows are the same as rows that the model learned from: they were left out.")
-    return frame[~same]
+    if same[kept].any():
+        left_out = int(same[kept].sum())
+        notes.append(f"{left_out} rows are the same as rows that {whose} learned from: they were left out.")
+    return ~same
 
 
 def _learned(found: TrainedModel, ctx: ToolContext) -> tuple[NDArray[Any], float] | None:

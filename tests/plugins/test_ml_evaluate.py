@@ -259,7 +259,7 @@ def test_rows_that_the_model_learned_from_do_not_count_in_another_file_either(to
     held_back = tool("evaluate", model=model, dataset="stays_linear.csv")
     result = tool("evaluate", model=model, dataset="mixed.csv")
     assert result.rows == 200 + held_back.rows
-    assert f"{500 - held_back.rows} rows are the same as rows that the model learned from" in " ".join(result.notes)
+    assert f"{500 - held_back.rows} rows are the same as rows that {model} learned from" in " ".join(result.notes)
     by_hand = known.drop(index=_held_back(tool, model))
     by_hand.to_json("learned.json", orient="records")
     with pytest.raises(DatasetError, match=r"every row of 'learned\.json' is one that"):
