@@ -1,4 +1,4 @@
-"""Names are copied, not invented: what a file or a column may be called in a call stands in the conversation.
+"""Names are copied, not invented: what a file, a column or a model may be called in a call stands in the conversation.
 
 The arguments are known by their names, which are the same in every tool: `dataset`, `target`, ... A name that the
 user misspelt stays possible; the tool's error then names the right one, and that stands in the conversation too.
@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 
 FILES = {"dataset", "reference", "current"}
 COLUMNS = {"target", "time_column", "group_column"}
+MODELS = {"model"}
 FILE = re.compile(r"(?<![\w./:*-])/?(?:[\w.*-]+/)*[\w.*-]*[\w*-]\.[a-z][a-z0-9]{1,7}\b(?!/)")
 """A word with an ending, such as data/a.csv."""
+_HANDLE = re.compile(r"\bmodel:[A-Za-z0-9][\w.-]*\w(?:/\d+|@\w+)?|\bmodel:\w\b")
 _FOLDER = re.compile(r"(?<![\w./:*-])/?(?:[\w.*-]+/)+[\w.*-]*")
 _QUOTED = re.compile(r"'([^'\n]{1,80})'|\"([^\"\n]{1,80})\"|`([^`\n]{1,80})`|^- ([^:\n]{1,80}):", re.MULTILINE)
 _WORD = re.compile(r"[^\W_][\w.-]*\w|\w")
@@ -26,7 +28,7 @@ _MOST = 400
 
 
 def with_names(shape: Mapping[str, Any], messages: Sequence[BaseMessage], said: str) -> dict[str, Any]:
-    """The schema with the names that its files and columns may have. `said`: the user's own words of late."""
+    """The schema with the names that its files, columns and models may have. `said`: the user's own words of late."""
     properties: dict[str, Any] = dict(shape.get("properties", {}))
     results = [m.text for m in messages if m.type == "tool"]
     told = [m.text for m in messages if m.type == "human"]
@@ -37,6 +39,9 @@ def with_names(shape: Mapping[str, Any], messages: Sequence[BaseMessage], said: 
             known = _files([said, *results[-3:]]) if FILE.search(said) else _files([*told, *results])
             folders = (m[0].rstrip(".") for m in _FOLDER.finditer(said))
             known += [folder for folder in folders if folder not in known]
+        elif name in MODELS and (handles := _handles([*told, *results])):
+            words = _phrases(said)
+            known = list(dict.fromkeys([*handles, *(f"model:{w}" for w in words if " " not in w), *words]))
         elif name in COLUMNS and not _NO_SPACES.search(said):
             known = list(dict.fromkeys([*_quoted([said, *told, *results]), *_phrases(said)]))
         if 0 < len(known) <= _MOST and schema.get("type") == "string" and "enum" not in schema:
@@ -46,6 +51,10 @@ def with_names(shape: Mapping[str, Any], messages: Sequence[BaseMessage], said: 
 
 def _files(texts: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(m[0] for text in texts for m in FILE.finditer(text)))
+
+
+def _handles(texts: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(m[0] for text in texts for m in _HANDLE.finditer(text)))
 
 
 def _quoted(texts: Iterable[str]) -> list[str]:

@@ -63,3 +63,16 @@ def test_what_cannot_be_told_apart_is_left_free() -> None:
     assert allowed("Hello") == {"target": ["Hello"]}
     assert "target" not in allowed("用 a.csv 预测价格")
     assert set(allowed("Train on a.csv")) == {"dataset", "target"}
+
+
+def test_a_model_is_a_handle_that_was_told_or_a_word_of_the_request() -> None:
+    trained = ToolMessage("Trained model:members/1. Next: evaluate model:members/1 on other data.", tool_call_id="1")
+    found = allowed("And how is it on the June data?", HumanMessage("Train on members.csv"), trained)["model"]
+    assert found[0] == "model:members/1"
+    assert "members_june/1" not in found
+    assert {"model:churn", "churn"} <= set(allowed("Take the churn model", trained)["model"])
+    assert "model:members@champion" in allowed("Use model:members@champion.", trained)["model"]
+
+
+def test_without_a_handle_in_the_conversation_a_model_may_be_any() -> None:
+    assert "model" not in allowed("How good is my churn model?")
