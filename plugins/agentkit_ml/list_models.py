@@ -11,13 +11,17 @@ from agentkit.context import ToolContext
 from agentkit.handles import Handle
 from agentkit.results import Artifact, Table, ToolResult
 from agentkit_ml.metrics import shown
+from agentkit_ml.recording import SIZE_TAG
 from agentkit_ml.tracking import Tracking
 
 _MOST_SHOWN = 10
 
 
 class ModelEntry(BaseModel):
-    """One registered model. `score` is on the rows held back at training; `created` is UTC, ISO 8601."""
+    """One registered model. `score` is on the rows held back at training; `created` is UTC, ISO 8601.
+
+    `rows`: those it learned from. `bytes`: of its file. Both are None for models of earlier versions of agentkit.
+    """
 
     model: str
     task: str
@@ -28,19 +32,27 @@ class ModelEntry(BaseModel):
     dataset: str
     created: str
     run_id: str
+    aliases: list[str] = []
+    rows: int | None = None
+    bytes: int | None = None
 
     def line(self) -> str:
         """The model in one line."""
+        named = "".join(f" @{alias}" for alias in self.aliases)
         result = f"predicts {self.target!r} ({self.task}), {shown(self.metric, self.score)}"
-        return f"{self.model}: {result}, {self.algorithm}, from {self.dataset}, {self.created[:16]}"
+        size = "" if self.bytes is None else f", {self.bytes / 1e6:.1f} MB"
+        return f"{self.model}{named}: {result}, {self.algorithm}, from {self.dataset}, {self.created[:16]}{size}"
 
 
 class ModelList(ToolResult):
     """Registered models, the newest first."""
 
     models: list[ModelEntry]
+    name: str | None = None
 
     def brief(self) -> str:
+        if not self.models and self.name:
+            return f"No models of the name {self.name!r}. Without a name, all are listed."
         if not self.models:
             return "No models have been trained yet. Use train to make one."
         lines = [m.line() for m in self.models[:_MOST_SHOWN]]
@@ -50,7 +62,8 @@ class ModelList(ToolResult):
     @property
     def artifacts(self) -> list[Artifact]:
         columns = list(ModelEntry.model_fields)
-        return [Table(title="Models", columns=columns, rows=[list(m.model_dump().values()) for m in self.models])]
+        rows = [list((m.model_dump() | {"aliases": ", ".join(m.aliases)}).values()) for m in self.models]
+        return [Table(title="Models", columns=columns, rows=rows, units={"bytes": "B"})]
 
 
 def list_models(
@@ -58,15 +71,23 @@ def list_models(
 ) -> ModelList:
     """List what was trained here. Raises HandleError if `name` cannot be a model's name."""
     wanted = Handle.parse(name if ":" in name else f"model:{name}").name if name else None
-    return ModelList(models=[_entry(v) for v in Tracking(ctx).versions(wanted)])
+    tracking = Tracking(ctx)
+    aliases = tracking.aliases(wanted)
+    models = [_entry(v, aliases.get((v.name, int(v.version)), [])) for v in tracking.versions(wanted)]
+    return ModelList(models=models, name=wanted)
 
 
-def _entry(version: Any) -> ModelEntry:
+def _entry(version: Any, aliases: list[str]) -> ModelEntry:
     tags: dict[str, str] = version.tags
     created = datetime.fromtimestamp(version.creation_timestamp / 1000, UTC)
     return ModelEntry(
         model=str(Handle("model", version.name, int(version.version))),
         score=float(tags["score"]), created=created.isoformat(timespec="seconds"),
-        run_id=version.run_id,
+        run_id=version.run_id, aliases=sorted(aliases), rows=_number(tags.get("rows")),
+        bytes=_number(tags.get(SIZE_TAG)),
         **{k: tags[k] for k in ("task", "target", "algorithm", "metric", "dataset")},
     )  # fmt: skip
+
+
+def _number(text: str | None) -> int | None:
+    return None if text is None else int(text)

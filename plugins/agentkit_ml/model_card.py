@@ -61,13 +61,13 @@ def _predicts(training: Training) -> str:
     columns = [f"| {_plain(name)} | {kind} |" for name, kind in list(training.columns.items())[:_MOST_COLUMNS]]
     if (more := len(training.columns) - _MOST_COLUMNS) > 0:
         columns.append(f"| and {more} more | |")
-    lines = [f"The column {_plain(repr(training.target))}, from these columns:", "", "| column | kind |", "|---|---|"]
+    target, what = _plain(repr(training.target)), "a number"
     if training.classes:
-        classes = _plain(listed(training.classes, 20))
-        yes = f" Precision and recall are about {_plain(repr(training.positive))}." if training.positive else ""
-        lines[0] = f"Which of {len(training.classes)} classes ({classes}) {lines[0][0].lower()}{lines[0][1:]}"
-        return "\n".join([*lines, *columns, *(["", yes.strip()] if yes else [])])
-    return "\n".join([*lines, *columns])
+        what = f"one of {len(training.classes)} classes ({_plain(listed(training.classes, 20))})"
+    lines = [f"{target}, {what}, from these columns:", "", "| column | kind |", "|---|---|", *columns]
+    if training.positive:
+        lines += ["", f"Precision and recall are about {_plain(repr(training.positive))}."]
+    return "\n".join(lines)
 
 
 def _data(training: Training, profile: Profile) -> str:
@@ -118,7 +118,7 @@ def _findings(training: Training) -> str:
 def _limits(training: Training) -> str:
     uses = f"The scores are estimates from {training.test_rows} rows"
     lines = [
-        "- It holds for data like that it was trained on. `detect_drift` compares new data with the stored profile.",
+        "- It holds for data like that it was trained on; their profile is kept with it, to compare new data with.",
         f"- {uses}; the more often these rows are used to choose, the more they flatter.",
     ]
     if training.split == "random":

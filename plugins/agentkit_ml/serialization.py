@@ -9,8 +9,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from pickle import UnpicklingError
 from platform import python_version
 from typing import TYPE_CHECKING, Any, Literal
+from zipfile import BadZipFile
 
 from agentkit.errors import HandleError
 
@@ -40,6 +42,7 @@ TRUSTED = (
     "sklearn.model_selection._split.StratifiedKFold",
     "sklearn.model_selection._split.TimeSeriesSplit",
     "sklearn.tree._tree.Tree",
+    "sklearn.utils._bunch.Bunch",
     "xgboost.core.Booster",
     "xgboost.sklearn.XGBClassifier",
     "xgboost.sklearn.XGBRanker",
@@ -47,6 +50,8 @@ TRUSTED = (
 )
 """What a model file may hold beside what skops itself trusts and the estimators of this plugin."""
 
+# skops raises TypeError for a type that is not trusted
+_UNREADABLE = (ImportError, AttributeError, TypeError, ValueError, LookupError, EOFError, UnpicklingError, BadZipFile)
 _OURS = __name__.partition(".")[0]
 _DISTRIBUTIONS = {"scikit-learn": ("scikit-learn",), "lightgbm": ("lightgbm",), "xgboost": ("xgboost", "xgboost-cpu")}
 _MODULES = {"scikit-learn": "sklearn", "lightgbm": "lightgbm", "xgboost": "xgboost"}
@@ -114,8 +119,7 @@ def load(data: bytes, format_: Format) -> Any:
 
         unknown = [t for t in skops.io.get_untrusted_types(data=data) if t not in TRUSTED]
         return skops.io.loads(data, trusted=[*TRUSTED, *(t for t in unknown if _is_own(t))])
-    except (ImportError, AttributeError, TypeError, ValueError, KeyError) as error:
-        # skops raises TypeError for a type that is not trusted
+    except _UNREADABLE as error:
         raise HandleError(f"its file cannot be loaded: {_reason(error)}") from error
 
 
@@ -221,5 +225,6 @@ def _minor(version_: str) -> str:
 
 
 def _reason(error: BaseException) -> str:
-    cause = error.__cause__ or error
+    # MLflow wraps what skops says in a text of its own
+    cause = error.__cause__ or error.__context__ or error
     return (str(cause).strip() or type(cause).__name__).splitlines()[0].rstrip(".")[:200]

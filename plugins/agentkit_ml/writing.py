@@ -343,10 +343,18 @@ def _delimited(table: Table, delimiter: str) -> bytes:
     import pyarrow as pa
     from pyarrow.csv import WriteOptions, write_csv
 
-    options = WriteOptions(include_header=False, delimiter=delimiter, quoting_style="needed")
-    sink = pa.BufferOutputStream()
-    write_csv(_with_iso_dates(table), sink, options)
-    return bytes(sink.getvalue())
+    written = _with_iso_dates(table)
+
+    def rendered(quoting: str) -> bytes:
+        sink = pa.BufferOutputStream()
+        write_csv(written, sink, WriteOptions(include_header=False, delimiter=delimiter, quoting_style=quoting))
+        return bytes(sink.getvalue())
+
+    try:
+        return rendered("none")
+    except pa.ArrowInvalid:
+        # a text holds a delimiter, a quote or a line's end: then every text is quoted, which reads the same
+        return rendered("needed")
 
 
 def _json_lines(table: Table) -> bytes:

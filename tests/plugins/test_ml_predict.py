@@ -123,7 +123,10 @@ def test_dates_are_written_as_utc(workspace: Path) -> None:
     for name in ("d.csv", "d.jsonl", "d.parquet"):
         with output_file(workspace / name, name, {}) as written:
             written.append(pa.table({"at": moments, "text": ['a "b", c']}))
-    assert (workspace / "d.csv").read_text() == 'at,text\n2026-11-23T14:50:00Z,"a ""b"", c"\n'
+    assert (workspace / "d.csv").read_text() == 'at,text\n"2026-11-23T14:50:00Z","a ""b"", c"\n'
+    with output_file(workspace / "plain.tsv", "plain.tsv", {}) as written:
+        written.append(pa.table({"at": moments, "text": ["a, b"], "number": [0.1]}))
+    assert (workspace / "plain.tsv").read_text() == "at\ttext\tnumber\n2026-11-23T14:50:00Z\ta, b\t0.1\n"
     assert json.loads((workspace / "d.jsonl").read_text()) == {"at": "2026-11-23T14:50:00Z", "text": 'a "b", c'}
     assert pd.read_parquet("d.parquet")["at"].tolist() == [pd.Timestamp("2026-11-23T14:50:00Z")]
 
