@@ -35,6 +35,12 @@ def register_tools() -> list[ToolSpec]:
             "chance?",
         ),
         ToolSpec(
+            "explain",
+            "agentkit_ml.explain:explain",
+            "Explain a trained model: which columns matter and in which direction, or why it predicts what it does for "
+            "one row.",
+        ),
+        ToolSpec(
             "review_training",
             "agentkit_ml.review_training:review_training",
             "Review how a model was trained: leaks, split, metric, overfitting, records. Says READY, NEEDS WORK or "

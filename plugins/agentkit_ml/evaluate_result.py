@@ -149,6 +149,6 @@ class EvaluateResult(ToolResult):
     def _important(self) -> Table | None:
         if not self.importances:
             return None
-        lost = f"{METRICS[self.importances.metric].label} lost"
+        lost = f"{METRICS[self.importances.metric].label} worse by"
         rows = [[i.column, i.value, i.low, i.high] for i in self.importances.columns[:30]]
         return Table(title="What the model relies on", columns=["column", lost, "95% from", "to"], rows=rows)

@@ -207,6 +207,51 @@ def bars(
     return figure
 
 
+def contributions(names: Sequence[str], values: Sequence[float], *, usual: float, answer: float, axis: str) -> Figure:
+    """From the usual answer at the top to this row's at the bottom, a bar for what each name adds."""
+    figure, axes = _axes((7.2, 1.7 + 0.34 * len(names)))
+    at = usual
+    for i, value in enumerate(values):
+        axes.barh(i, value, left=at, color=ORANGE if value > 0 else BLUE, height=0.62)
+        axes.annotate(
+            f"{value:+.3g}",
+            (max(at, at + value), i),
+            xytext=(4, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=8,
+        )
+        at += value
+    axes.axvline(usual, ls="--", color=GREY, lw=1, label=f"usual answer {number(usual)}")
+    axes.axvline(answer, color=INK, lw=1, label=f"this row {number(answer)}")
+    axes.set_yticks(range(len(names)), [label(n, 40) for n in names])
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.use_sticky_edges = False
+    axes.margins(x=0.14)
+    axes.grid(axis="y", visible=False)
+    axes.set(xlabel=label(axis, 60), title="What makes the answer")
+    axes.legend(loc="best", frameon=False)
+    return figure
+
+
+def effects(panels: Sequence[tuple[str, Sequence[str], Sequence[float], bool]], axis: str) -> Figure:
+    """Partial dependence, a panel each: (column, values tried, mean answers, whether the values have an order)."""
+    figure, first = _axes((3.4 * min(3, len(panels)), 3.0 * -(-len(panels) // 3)))
+    first.remove()
+    low, high = (f(min(p[2]) if f is min else max(p[2]) for p in panels) for f in (min, max))
+    room = 0.08 * (high - low or 1)
+    for i, (name, values, answers, ordered) in enumerate(panels):
+        axes = figure.add_subplot(-(-len(panels) // 3), min(3, len(panels)), i + 1)
+        _plain(axes)
+        axes.grid(visible=True, color="#E6E6E6", lw=0.8)
+        axes.plot(range(len(values)), answers, "o-" if ordered else "o", color=BLUE, ms=5)
+        step = max(1, (len(values) - 1) // 4) if ordered else 1
+        axes.set_xticks(range(0, len(values), step), [label(v, 10) for v in values[::step]], rotation=35, fontsize=8)
+        axes.set(title=label(name, 24), ylim=(low - room, high + room), xlim=(-0.5, len(values) - 0.5))
+    figure.supylabel(label(axis, 40), fontsize=9)
+    return figure
+
+
 def learning_curve(points: Sequence[tuple[int, float, float]], metric: str) -> Figure:
     """`points`: (rows learned from, score on them, score in validation)."""
     figure, axes = _axes()

@@ -99,7 +99,7 @@ def _importance(folder: Path, importances: Importances) -> Picture:
     figure = figures.bars(
         [i.column for i in shown], [i.value for i in shown], [(i.low, i.high) for i in shown],
         title="What the model relies on",
-        axis=f"{METRICS[importances.metric].label} lost when the column is shuffled (95% interval)",
+        axis=f"how much worse {METRICS[importances.metric].label} gets when the column is shuffled (95% interval)",
         reference=("no effect", 0.0),
     )  # fmt: skip
     text = (
