@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import bz2
-import codecs
 import csv
 import gzip
 import io
@@ -19,34 +18,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol, cast
 
+from agentkit.compaction import BIG_CELLS, from_arrow, from_chunks, rows_at_once
+from agentkit.dialects import cut_note, delimiter_of, encoding_of, number_marks
 from agentkit.errors import DatasetError, MissingExtra
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-_BLOCK = 1 << 20
-_FEW_BYTES = 32
-# single bytes beyond ASCII fit dozens of encodings; these are what spreadsheets write
-_ENCODINGS = (
-    "cp1252",
-    "cp1250",
-    "cp1251",
-    "cp1253",
-    "cp1254",
-    "mac_roman",
-    "cp932",
-    "gb18030",
-    "big5",
-    "euc_kr",
-    "koi8_r",
-)
-_BOMS = {
-    codecs.BOM_UTF8: "utf-8-sig",
-    codecs.BOM_UTF32_LE: "utf-32",
-    codecs.BOM_UTF32_BE: "utf-32",
-    codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
-}
+_HEAD = 50
+_BIG_TEXT = 32 << 20
+_TAIL = 1 << 16
 
 
 class Reader(Protocol):
@@ -80,7 +61,7 @@ def open_reader(name: str, paths: tuple[Path, ...], kind: str, sheet: str | None
 
 @dataclass(frozen=True)
 class TextReader:
-    """CSV, TSV and the like, of one encoding, delimiter and header."""
+    """CSV, TSV and the like, of one encoding, delimiter, header and way to write numbers."""
 
     name: str
     path: Path
@@ -88,6 +69,8 @@ class TextReader:
     delimiter: str
     header: tuple[str, ...]
     format: str = "csv"
+    decimal: str = "."
+    thousands: str | None = None
 
     def columns(self) -> list[str]:
         return list(self.header)
@@ -96,9 +79,24 @@ class TextReader:
         return sum(len(b) for b in self.batches(200_000, [self.header[0]]))
 
     def frame(self, columns: list[str] | None) -> DataFrame:
+        if self.path.stat().st_size > _BIG_TEXT:
+            return self._compact(columns or list(self.header))
         with _readable(self.path) as file, self._explained():
             frame: DataFrame = self._read(file, columns)
             return frame[columns] if columns else frame
+
+    def _compact(self, columns: list[str]) -> DataFrame:
+        """In chunks, each made small before the next is read."""
+        with _readable(self.path) as file, self._explained():
+            with self._read(file, columns, chunksize=rows_at_once(len(self.header))) as chunks:
+                frame, mixed = from_chunks(chunks, columns)
+            if not mixed:
+                return frame
+        with _readable(self.path) as file, self._explained():
+            options = {"chunksize": rows_at_once(len(mixed)), "dtype": "str"}
+            with self._read(file, mixed, **options) as chunks:
+                texts, _ = from_chunks(chunks, mixed)
+        return frame.assign(**{str(c): texts[c] for c in mixed})[columns]
 
     def batches(self, rows: int, columns: list[str] | None) -> Iterator[DataFrame]:
         with _readable(self.path) as file, self._explained(), self._read(file, columns, chunksize=rows) as chunks:
@@ -110,7 +108,8 @@ class TextReader:
 
         return pd.read_csv(
             file, sep=self.delimiter, encoding=self.encoding, names=list(self.header), header=0, usecols=columns,
-            na_values=["?"], skipinitialspace=True, index_col=False, low_memory=False, **options,
+            na_values=["?"], skipinitialspace=True, index_col=False, low_memory=False, decimal=self.decimal,
+            thousands=self.thousands, **options,
         )  # fmt: skip
 
     @contextmanager
@@ -206,6 +205,10 @@ class ArrowReader:
 
     def frame(self, columns: list[str] | None) -> DataFrame:
         with self._explained():
+            names = columns or self.columns()
+            rows = self.data.count_rows()
+            if rows * len(names) >= BIG_CELLS:
+                return from_arrow(self.data, names, rows)
             return cast("DataFrame", self.data.to_table(columns=columns).to_pandas(ignore_metadata=True))
 
     def batches(self, rows: int, columns: list[str] | None) -> Iterator[DataFrame]:
@@ -229,12 +232,13 @@ class ArrowReader:
 
 
 def _open_text(name: str, path: Path, kind: str) -> tuple[Reader, list[str]]:
-    encoding, notes = _encoding(name, path)
+    with _readable(path) as file:
+        encoding, notes = encoding_of(name, file)
     with _readable(path) as file, io.TextIOWrapper(cast("Any", file), encoding, "replace", newline="") as lines:
-        head = list(itertools.islice((line for line in lines if line.strip()), 50))
+        head = list(itertools.islice((line for line in lines if line.strip()), _HEAD))
     if not head:
         raise DatasetError(f"{name!r} is empty. It needs a header and at least one row.")
-    delimiter = "\t" if kind == ".tsv" else _delimiter(head)
+    delimiter, told = delimiter_of(name, head, "\t" if kind == ".tsv" else ",")
     rows = [r for r in csv.reader(head, delimiter=delimiter, skipinitialspace=True) if r]
     header = [cell.strip() or f"Unnamed: {i}" for i, cell in enumerate(rows[0])]
     _check_header(name, header)
@@ -243,7 +247,23 @@ def _open_text(name: str, path: Path, kind: str) -> tuple[Reader, list[str]]:
     if len(rows[1]) > len(header) and any(rows[1][len(header) :]):
         widths = f"the header has {len(header)} columns, the first row {len(rows[1])}"
         raise DatasetError(f"{name!r}: {widths}. Name every column in the first line.")
-    return TextReader(name, path, encoding, delimiter, tuple(header), "tsv" if delimiter == "\t" else "csv"), notes
+    decimal, thousands, marks = number_marks(name, [r for r in rows[1:] if len(r) == len(header)])
+    cut = cut_note(name, _last_line(path, encoding), delimiter, len(header))
+    reader = TextReader(
+        name, path, encoding, delimiter, tuple(header), "tsv" if delimiter == "\t" else "csv", decimal, thousands
+    )
+    return reader, [*notes, *told, *marks, *cut]
+
+
+def _last_line(path: Path, encoding: str) -> str:
+    """The last line of a file, with its end if it has one; '' where that takes reading it all, or it is very long."""
+    if path.suffix.lower() in (".gz", ".bz2", ".xz", ".zst") or encoding.startswith(("utf-16", "utf-32")):
+        return ""
+    start = max(0, path.stat().st_size - _TAIL)
+    with path.open("rb") as file:
+        file.seek(start)
+        lines = file.read().decode(encoding, "replace").splitlines(keepends=True)
+    return lines[-1] if len(lines) > bool(start) else ""
 
 
 def _open_json(name: str, path: Path, *, lines: bool) -> Reader:
@@ -298,51 +318,6 @@ def _check_header(name: str, header: Sequence[str]) -> None:
         raise DatasetError(f"{name!r} has the column {twice[0]!r} more than once. Give every column a name of its own.")
     if not header:
         raise DatasetError(f"{name!r} has no columns.")
-
-
-def _encoding(name: str, path: Path) -> tuple[str, list[str]]:
-    """How the bytes read as text: UTF-8 if they are, else the best guess, with a note. Raises DatasetError."""
-    with _readable(path) as file:
-        first = file.read(_BLOCK)
-        for bom, encoding in _BOMS.items():
-            if first.startswith(bom):
-                return encoding, []
-        if b"\0" in first:
-            raise DatasetError(f"{name!r} is not a text file. Save the table as CSV or Parquet.")
-        decoder, block = codecs.getincrementaldecoder("utf-8")(), first
-        try:
-            while block:
-                decoder.decode(block)
-                block = file.read(_BLOCK)
-            decoder.decode(b"", final=True)
-        except UnicodeDecodeError:
-            return _guessed(name, first if block is first else first[: _BLOCK // 8] + block)
-    return "utf-8", []
-
-
-def _guessed(name: str, sample: bytes) -> tuple[str, list[str]]:
-    from charset_normalizer import from_bytes
-
-    # only the lines that are not ASCII say something about the encoding
-    telling = b"\n".join([line for line in sample.splitlines() if not line.isascii()][:400])
-    # a statistical guess from a handful of letters finds Chinese in German names
-    few = sum(byte > 127 for byte in telling) < _FEW_BYTES
-    best = from_bytes(telling, cp_isolation=["cp1252"] if few else list(_ENCODINGS)).best()
-    if best is None:
-        raise DatasetError(f"{name!r} is in no encoding that can be told. Save it as UTF-8.")
-    note = f"{name!r} is not UTF-8; it was read as {best.encoding}. If letters look wrong, save it as UTF-8."
-    return best.encoding, [note]
-
-
-def _delimiter(head: Sequence[str]) -> str:
-    """The delimiter that most often splits these lines into the same number of fields, above one; else the comma."""
-    best, score = ",", (0.0, 0)
-    for candidate in (",", ";", "\t", "|"):
-        widths = [len(r) for r in csv.reader(head, delimiter=candidate, skipinitialspace=True)]
-        width, times = Counter(widths).most_common(1)[0]
-        if width > 1 and (times / len(widths), width) > score:
-            best, score = candidate, (times / len(widths), width)
-    return best
 
 
 @contextmanager

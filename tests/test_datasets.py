@@ -5,8 +5,11 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -301,3 +304,154 @@ def test_no_content_breaks_anything(content: bytes, ending: str, space: Workspac
         assert len(data.frame()) == sum(len(b) for b in data.batches(2))
     except DatasetError as error:
         assert str(space.root) not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "delimiter"),
+    [
+        ("a.tsv", "a,b\n1,2\n3,4\n", ","),
+        ("a.csv", "a:b:c\n1:2:3\n4:5:6\n", ":"),
+        ("a.txt", "a b c\n1 2 3\n4 5 6\n", " "),
+    ],
+)
+def test_a_delimiter_that_the_ending_does_not_say_is_found_and_told(
+    name: str, text: str, delimiter: str, space: Workspace
+) -> None:
+    (space.root / name).write_text(text)
+    data = open_dataset(name, space)
+    assert data.frame().to_numpy().tolist()[0][:2] == [1, 2]
+    assert f"separates its columns by {delimiter!r}" in data.notes[0]
+
+
+@pytest.mark.parametrize("text", ["name\nJohn Smith\nJane Doe\n", "note\nat 10:30\nnever\n", "time\n10:30\n11:45\n"])
+def test_one_column_of_texts_is_not_split(text: str, space: Workspace) -> None:
+    (space.root / "a.csv").write_text(text)
+    data = open_dataset("a.csv", space)
+    assert (len(data.columns), data.notes) == (1, ())
+
+
+NUMBERS: dict[str, tuple[str, list[float | str], str]] = {
+    "decimal commas": ("a;b\n1;2,5\n2;3,75\n", [2.5, 3.75], "'2,5' was read as 2.5"),
+    "points between thousands": ("a;b\n1;1.002,5\n2;3,75\n", [1002.5, 3.75], "'1.002,5' was read as 1002.5"),
+    "commas between thousands": ('a,b\n1,"1,002"\n2,"2,000,003"\n', [1002, 2000003], "'1,002' was read as 1002"),
+    "thousands and a decimal point": ('a,b\n1,"1,002.5"\n2,999\n', [1002.5, 999], "'1,002.5' was read as 1002.5"),
+    "plain numbers": ("a,b\n1,1.5\n2,999\n", [1.5, 999], ""),
+    "lists of codes": ('a,b\n1,"1,22,3"\n2,"3,4,5"\n', ["1,22,3", "3,4,5"], ""),
+    "thousands beside lists of codes": ('b,a\n"1,002","1,22,3"\n"2,003","3,4,5"\n', ["1,002", "2,003"], ""),
+    "dates with points": ("a;b\n1,5;01.02.2026\n2,5;02.02.2026\n", ["01.02.2026", "02.02.2026"], "decimal commas"),
+    "both marks": ("a;b\n1,5;2.5\n2,5;3.5\n", [2.5, 3.5], "some with a point"),
+}
+
+
+@pytest.mark.parametrize("what", NUMBERS)
+def test_numbers_are_read_as_the_file_writes_them_and_it_is_told(what: str, space: Workspace) -> None:
+    text, expected, note = NUMBERS[what]
+    (space.root / "a.csv").write_text(text)
+    data = open_dataset("a.csv", space)
+    assert data.frame()["b"].tolist() == expected
+    assert next(iter(data.batches(1)))["b"].tolist() == expected[:1]
+    assert (note in data.notes[0]) if note else not data.notes
+
+
+def test_a_file_that_ends_in_the_middle_of_a_line_is_told(space: Workspace) -> None:
+    whole = TABLE.to_csv(index=False)
+    (space.root / "a.csv").write_text(whole[:-8])
+    assert "The last line of 'a.csv' has 2 of 3 columns: the file may be cut" in open_dataset("a.csv", space).notes[0]
+    for content in (whole, whole.rstrip("\n")):
+        (space.root / "a.csv").write_text(content)
+        assert open_dataset("a.csv", space).notes == ()
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every file counts as big, and is read in chunks of a few rows."""
+    from agentkit import compaction, tables
+
+    monkeypatch.setattr(tables, "_BIG_TEXT", 0)
+    monkeypatch.setattr(tables, "BIG_CELLS", 0)
+    monkeypatch.setattr(tables, "rows_at_once", lambda columns: 7)
+    monkeypatch.setattr(compaction, "_CELLS_AT_ONCE", 1)
+
+
+MANY = pd.DataFrame(
+    {
+        "tiny": [i % 2 for i in range(60)],
+        "whole": [i * 40_000 for i in range(60)],
+        "half": [i / 2 for i in range(60)],
+        "exact": [i / 3 for i in range(60)],
+        "gaps": [None if i % 7 == 0 else i for i in range(60)],
+        "level": [f"level {i % 3}" for i in range(60)],
+        "late": [None if i < 20 else f"level {i % 2}" for i in range(60)],
+        "mixed": [i if i < 30 else f"x{i % 4}" for i in range(60)],
+        "differ": [f"text {i}" for i in range(60)],
+        "flag": [i % 3 == 0 for i in range(60)],
+        "flag and gap": [None if i == 50 else i % 3 == 0 for i in range(60)],
+        "day": pd.date_range("2026-01-01", periods=60),
+        "nothing": [None] * 60,
+    }
+)
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.parquet", "a.csv.gz"])
+def test_a_big_file_holds_the_same_values_in_less_memory(
+    name: str, space: Workspace, request: pytest.FixtureRequest
+) -> None:
+    path = space.root / name
+    if name == "a.parquet":
+        MANY.assign(mixed=MANY["mixed"].astype("str")).to_parquet(path)
+    else:
+        MANY.to_csv(path, index=False)
+    plain = open_dataset(name, space).frame()
+    request.getfixturevalue("small")
+    compact = open_dataset(name, space).frame()
+    assert list(compact.columns) == list(plain.columns)
+    for column in plain:
+        ours, theirs = compact[column], plain[column]
+        assert ours.isna().tolist() == theirs.isna().tolist()
+        assert ours.dropna().tolist() == theirs.dropna().tolist(), column
+    assert {c: str(compact[c].dtype) for c in ("tiny", "whole", "half", "exact", "level")} == {
+        "tiny": "int8", "whole": "int32", "half": "float32", "exact": "float64", "level": "category",
+    }  # fmt: skip
+    assert str(compact["differ"].dtype) == "str"
+    assert compact.memory_usage(deep=True).sum() < plain.memory_usage(deep=True).sum()
+    assert open_dataset(name, space).frame(["level", "tiny"]).columns.tolist() == ["level", "tiny"]
+
+
+def test_a_profile_of_a_big_file_is_that_of_a_small_one(space: Workspace, request: pytest.FixtureRequest) -> None:
+    from agentkit.profiles import profile_frame
+
+    MANY.to_csv(space.root / "a.csv", index=False)
+    plain = profile_frame(open_dataset("a.csv", space).frame())
+    request.getfixturevalue("small")
+    assert profile_frame(open_dataset("a.csv", space).frame()) == plain
+
+
+_PEAK = """
+import sys
+from pathlib import Path
+from agentkit.datasets import Workspace, open_dataset
+import pyarrow.dataset
+space = Workspace(Path.cwd())
+open_dataset("small.csv", space).frame(), open_dataset("small.parquet", space).frame()
+def peak(): return int(next(l for l in open("/proc/self/status") if l.startswith("VmHWM")).split()[1]) * 1024
+Path("/proc/self/clear_refs").write_text("5")
+before = peak()
+frame = open_dataset(sys.argv[1], space).frame()
+print(peak() - before)
+"""
+
+
+@pytest.mark.skipif(not os.access("/proc/self/clear_refs", os.W_OK), reason="the peak of memory is read from /proc")
+def test_a_big_file_that_is_not_packed_takes_at_most_three_times_its_size(space: Workspace) -> None:
+    random = np.random.default_rng(0)
+    rows = 150_000
+    frame = pd.DataFrame(random.normal(size=(rows, 24)).round(4)).add_prefix("x")
+    for i in range(12):
+        frame[f"c{i}"] = random.choice([f"level {j}" for j in range(20 * (i + 1))], rows)
+    TABLE.to_csv("small.csv")
+    TABLE.to_parquet("small.parquet")
+    frame.to_csv("big.csv", index=False)
+    frame.to_parquet("big.parquet", compression=None, use_dictionary=False)
+    for name in ("big.csv", "big.parquet"):
+        done = subprocess.run([sys.executable, "-c", _PEAK, name], capture_output=True, text=True, check=True)
+        assert int(done.stdout) < 3 * (space.root / name).stat().st_size, (name, int(done.stdout))
