@@ -265,3 +265,38 @@ def _seconds(frame: pd.DataFrame, family: Family) -> float:
     began = time.process_time()
     pipeline.fit_transform(frame, labels)
     return time.process_time() - began
+
+
+@pytest.mark.parametrize("library", ["hist_gradient_boosting", "lightgbm", "xgboost"])
+def test_models_split_native_categories_whatever_the_columns_are_called(library: str) -> None:
+    frame = _frame(300).rename(columns={"plan": 'plan[a]<b>:{"c"}, d', "income": "f0", "size": "größe"})
+    labels = _labels(300)
+    labels[frame['plan[a]<b>:{"c"}, d'] == "student"] = "stayed"
+    pipeline = _pipeline(frame, family="native")
+    made = pipeline.fit_transform(frame, labels)
+    model = _boosting(library).fit(made, labels == "stayed")
+    guessed = model.predict_proba(pipeline.transform(frame))[:, 1]
+    assert guessed[labels == "stayed"].mean() > guessed[labels == "left"].mean() + 0.2
+    odd = frame.head(2).assign(**{'plan[a]<b>:{"c"}, d': ["never met", None]})
+    assert np.isfinite(model.predict_proba(pipeline.transform(odd))).all()
+    assert np.isfinite(model.predict_proba(pipeline.transform(frame[[]].head(1)))).all()
+
+
+def _boosting(library: str) -> Any:
+    if library == "lightgbm":
+        return pytest.importorskip("lightgbm").LGBMClassifier(n_estimators=20, verbose=-1)
+    if library == "xgboost":
+        return pytest.importorskip("xgboost").XGBClassifier(n_estimators=20, enable_categorical=True)
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    return HistGradientBoostingClassifier(max_iter=20)
+
+
+def test_types_of_a_file_do_not_matter_to_what_is_learned() -> None:
+    frame = _frame(60)
+    other = frame.astype({"plan": "category", "town": "category", "size": "object", "income": "Float64"})
+    other["joined"] = frame["joined"].dt.tz_localize("UTC")
+    other["seen"] = frame["seen"].dt.strftime("%Y-%m-%d %H:%M:%S")
+    pipeline = _pipeline(frame)
+    pipeline.fit_transform(frame, _labels(60))
+    np.testing.assert_allclose(pipeline.transform(other), pipeline.transform(frame))

@@ -14,7 +14,7 @@ MISSING = "(missing)"
 FEW_LEVELS = 10
 """One-hot below, the target's mean from here on."""
 
-NATIVE_LEVELS = 100
+NATIVE_LEVELS = 30
 """Categories up to here are given as they are to models that can split them; beyond, such splits fit noise."""
 
 
