@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -300,3 +301,10 @@ def test_types_of_a_file_do_not_matter_to_what_is_learned() -> None:
     pipeline = _pipeline(frame)
     pipeline.fit_transform(frame, _labels(60))
     np.testing.assert_allclose(pipeline.transform(other), pipeline.transform(frame))
+
+
+def test_the_example_of_the_page_prints_what_it_shows(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "ml-features.md").read_text(encoding="utf-8")
+    code, shown = (page.partition(f"```{kind}\n")[2].partition("```")[0] for kind in ("python", "text"))
+    exec(compile(code, "docs/ml-features.md", "exec"), {})
+    assert capsys.readouterr().out == shown

@@ -49,7 +49,7 @@ def decisions(
 
 def _columns(plan: Plan, family: Family) -> Iterator[str]:
     if plan.numbers:
-        yield f"{listed(plan.numbers)}: numbers as they are."
+        yield f"{listed(plan.numbers)}: {'numbers' if family == 'linear' else 'numbers as they are'}."
     if plan.dates:
         cyclic = " as sine and cosine" if family == "linear" else ""
         yield f"{listed(plan.dates)}: days since the first, and the calendar parts that vary{cyclic}."
