@@ -181,9 +181,9 @@ def _predictions(
         ctx.progress(f"Predicting with {name}", 0.1 + 0.7 * i / len(found))
         if data.digest == model.training.digest:
             notes += [text for text in [told(model, note_use(model, "compare_models"))] if text]
-        _ = model.pipeline
+        _ = model.judged_by(data.digest)
         began = time.perf_counter()
-        outcomes[name] = predicted(model, frame, notes)
+        outcomes[name] = predicted(model, frame, data.digest, notes)
         seconds[name] = (time.perf_counter() - began) / len(frame) * 1_000
     return outcomes, seconds
 

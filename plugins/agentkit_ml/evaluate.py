@@ -15,6 +15,7 @@ from agentkit.datasets import Dataset
 from agentkit.errors import WorkspaceError
 from agentkit.results import Figure, Table
 from agentkit_ml.assessment import Assessment, assess, changed
+from agentkit_ml.costs import Costs, read_costs
 from agentkit_ml.evaluate_result import EvaluateResult
 from agentkit_ml.metrics import Outcome, number
 from agentkit_ml.pictures import MOST_CLASSES
@@ -59,6 +60,7 @@ def evaluate(
     found = Tracking(ctx).model(model)
     page = _report_path(report, ctx)
     groups = _Groups(tuple(_columns(slices, data, ctx)), tuple(_columns(sensitive, data, ctx)))
+    matrix = read_costs(costs, found.training.classes) if costs and found.training.classes else None
     ctx.progress(f"Evaluating {found.handle}", 0.1)
     with fitting_threads():
         rows = scored_rows(found, data, ctx, purpose="evaluate", more=(*groups.slices, *groups.sensitive))
@@ -69,7 +71,7 @@ def evaluate(
         importances = _importances(found, rows, assessment.metric, ctx)
     work = _Work(found, data, rows, assessment, importances, _worst(rows, importances))
     folder = ctx.storage.artifacts() / "evaluations" / _place(found, data, groups, costs)
-    return _result(work, groups, costs, folder, page, ctx)
+    return _result(work, groups, matrix, folder, page, ctx)
 
 
 @dataclass(frozen=True)
@@ -111,8 +113,9 @@ def _report_path(report: str | bool, ctx: ToolContext) -> Path | bool:
 def _importances(found: TrainedModel, rows: ScoredRows, metric: str, ctx: ToolContext) -> Importances:
     from agentkit_ml.importance import permutation_importance
 
+    pipeline = found.scored if rows.held_back else found.pipeline
     made = permutation_importance(
-        found.pipeline, rows.frame, rows.outcome.truth, found.training, metric, seed=found.training.seed,
+        pipeline, rows.frame, rows.outcome.truth, found.training, metric, seed=found.training.seed,
         progress=lambda done: ctx.progress("Which columns matter", 0.5 + 0.3 * done),
     )  # fmt: skip
     if made.unmeasured:
@@ -127,9 +130,8 @@ def _place(found: TrainedModel, data: Dataset, groups: _Groups, costs: Any) -> s
 
 
 def _result(
-    work: _Work, groups: _Groups, costs: dict[str, float] | None, folder: Path, page: Path | bool, ctx: ToolContext
+    work: _Work, groups: _Groups, costs: Costs | None, folder: Path, page: Path | bool, ctx: ToolContext
 ) -> EvaluateResult:
-    from agentkit_ml.costs import read_costs
     from agentkit_ml.fairness import fairness
     from agentkit_ml.pictures import draw
     from agentkit_ml.slices import measure_slices
@@ -139,8 +141,7 @@ def _result(
     parts = measure_slices(work.rows.frame, groups.slices, seen, found.metric, training.seed)
     fair = [fairness(work.rows.frame[column], seen) for column in groups.sensitive]
     ctx.progress("Drawing", 0.85)
-    matrix = read_costs(costs, training.classes) if costs and training.classes else None
-    pictures = draw(folder, seen, found, target=training.target, importances=work.importances, costs=matrix)
+    pictures = draw(folder, seen, found, target=training.target, importances=work.importances, costs=costs)
     for note in found.notes:
         ctx.note(note)
     result = EvaluateResult(

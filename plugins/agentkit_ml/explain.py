@@ -100,15 +100,16 @@ def _importances(found: TrainedModel, data: Dataset, ctx: ToolContext) -> tuple[
     if training.target in data.columns and _has_truth(found, data):
         rows = scored_rows(found, data, ctx, purpose="explain")
         frame, truth = rows.frame, rows.outcome.truth
+        pipeline = found.scored if rows.held_back else found.pipeline
         possible = measurable(rows.outcome)
         metric = training.metric if training.metric in possible else possible[-1]
     else:
         ctx.note(f"{data.name!r} has no true values: importance is how much the model's own answers change.")
         frame = data.frame(list(training.columns))
-        truth = found.pipeline.predict(frame)
+        pipeline, truth = found.pipeline, found.pipeline.predict(frame)
         metric = "accuracy" if training.classes else "rmse"
     made = permutation_importance(
-        found.pipeline, frame, truth, training, metric, seed=training.seed, progress=progress, seconds=20
+        pipeline, frame, truth, training, metric, seed=training.seed, progress=progress, seconds=20
     )
     if made.unmeasured:
         ctx.note(f"The importance of {len(made.unmeasured)} columns was not measured: the time was too short.")

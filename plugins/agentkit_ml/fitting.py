@@ -61,14 +61,20 @@ class Limit:
 
 @dataclass(frozen=True)
 class Fitted:
-    """`held_back`: positions in the file, `seen` what was predicted for them. `example`: a few training rows."""
+    """`pipeline` is the model to use, `scored` the one that never saw the held-back rows: the same settings.
+
+    `held_back`: positions in the file, `seen` what `scored` says of them. `example`: a few training rows. `learning`:
+    points of the learning curve.
+    """
 
     training: Training
     pipeline: Any
+    scored: Any
     held_back: list[int]
     example: DataFrame
     seen: Outcome
     assessment: Assessment
+    learning: list[tuple[int, float, float]]
     interrupted: bool
 
 
@@ -95,25 +101,43 @@ def fit(job: Job, limit: Limit, ctx: ToolContext) -> Fitted:
         if not search.interrupted:
             ctx.progress(f"Fitting {_named(choice)} on all {len(train)} training rows", 0.88)
         committee = fitted(choice, prepared, numbers, folds, search.setting, list(target.classes))
-        pipeline = Pipeline([("columns", columns), ("model", committee)])
-        seen = outcome(pipeline, raw.iloc[test], target.values[test], target.task, target.classes, target.positive)
-        learned = _train_score(pipeline, raw, target, train, job.metric)
+        scored = Pipeline([("columns", columns), ("model", committee)])
+        seen = outcome(scored, raw.iloc[test], target.values[test], target.task, target.classes, target.positive)
+        learned = _train_score(scored, raw, target, train, job.metric)
+        final = scored
+        if not search.interrupted:
+            ctx.progress(f"Fitting the same once more, on all {len(raw)} rows", 0.92)
+            values = _numbers(target.values, target.classes)
+            whole = fitted(choice, columns.transform(raw), values, folds, search.setting, list(target.classes))
+            final = Pipeline([("columns", columns), ("model", whole)])
     seconds = time.perf_counter() - started
-    return _fitted(job, search, choice, pipeline, seen, learned, seconds, train, test, raw)
+    done = _Done(search, choice, scored, final, seen, learned, seconds)
+    return _fitted(job, done, folds, train, test, raw)
 
 
-def _fitted(
-    job: Job, search: Search, choice: Choice, pipeline: Any, seen: Outcome, learned: float, seconds: float,
-    train: NDArray[Any], test: NDArray[Any], raw: DataFrame,
-) -> Fitted:  # fmt: skip
+@dataclass(frozen=True)
+class _Done:
+    """What was fitted. `learned`: the metric on training rows. `seconds`: of the search and all fits."""
+
+    search: Search
+    choice: Choice
+    scored: Any
+    final: Any
+    seen: Outcome
+    learned: float
+    seconds: float
+
+
+def _fitted(job: Job, done: _Done, folds: Folds, train: NDArray[Any], test: NDArray[Any], raw: DataFrame) -> Fitted:
     """The record of what was done, with the held-back rows assessed and the data looked through for leaks."""
     from agentkit_ml.assessment import assess
+    from agentkit_ml.features import decisions
     from agentkit_ml.leaks import find_leaks
 
-    target = job.target
+    target, search = job.target, done.search
     baseline = baseline_of(target.values[train], target.classes)
-    guessed = baseline_outcome(baseline, seen.truth, target.task, target.classes, target.positive)
-    assessment = assess(seen, guessed, metric=job.metric, seed=SEED)
+    guessed = baseline_outcome(baseline, done.seen.truth, target.task, target.classes, target.positive)
+    assessment = assess(done.seen, guessed, metric=job.metric, seed=SEED)
     if job.metric not in assessment.values:
         raise TrainingError(
             f"the held-back rows have one class of {target.name!r} only. Use split=random or metric=accuracy."
@@ -122,18 +146,42 @@ def _fitted(
         job.frame, target, job.columns, job.profile, train, test, time_column=job.time_column,
         group_column=job.group_column,
     )  # fmt: skip
+    best = done.choice.members[0][0].algorithm
     training = Training(
         dataset=job.data.name, digest=job.data.digest, target=target.name, task=target.task,
-        classes=list(target.classes), positive=target.positive, algorithm=choice.members[0][0].algorithm,
-        metric=job.metric, metrics=assessment.values, baseline=baseline,
+        classes=list(target.classes), positive=target.positive, algorithm=best, metric=job.metric,
+        metrics=assessment.values, baseline=baseline,
         baseline_metrics={n: m.baseline for n, m in assessment.metrics.items() if m.baseline is not None},
         columns=job.columns, left_out=job.left_out, split=job.splitter.kind, seed=SEED, train_rows=len(train),
-        test_rows=len(test), seconds=seconds, candidates=search.candidates, split_why=job.splitter.why,
-        findings=findings, train_score=learned, intervals=assessment.intervals,
-        trials=sum(c.folds > 0 for c in search.candidates), members=_weights(choice),
+        test_rows=len(test), seconds=done.seconds, candidates=search.candidates, split_why=job.splitter.why,
+        findings=findings, train_score=done.learned, intervals=assessment.intervals,
+        trials=sum(c.folds > 0 for c in search.candidates), members=_weights(done.choice),
+        refit=done.final is not done.scored,
+        features=decisions(job.profile, job.columns, job.options, FAMILIES[best].encoding),
     )  # fmt: skip
     held_back = [int(r) for r in target.rows[test]]
-    return Fitted(training, pipeline, held_back, raw.iloc[train[:100]], seen, assessment, search.interrupted)
+    return Fitted(
+        training, done.final, done.scored, held_back, raw.iloc[train[:100]], done.seen, assessment,
+        _learning(job, done, folds), search.interrupted,
+    )  # fmt: skip
+
+
+def _learning(job: Job, done: _Done, folds: Folds) -> list[tuple[int, float, float]]:
+    import numpy as np
+
+    from agentkit_ml.engine.learning import learning_points
+
+    if done.search.interrupted:
+        return []
+    target, metric = job.target, METRICS[job.metric]
+    names = np.asarray(target.classes, dtype="object")
+
+    def measure(values: NDArray[Any], predictions: NDArray[Any]) -> float:
+        truth = names[values] if target.classes else values
+        return metric.compute(_outcome(predictions, truth, target.task, target.classes, target.positive))
+
+    with fitting_threads(folds.frame.size):
+        return learning_points(done.search.best, folds, done.search.setting, measure)
 
 
 def _search(

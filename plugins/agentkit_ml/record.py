@@ -55,6 +55,8 @@ class Training(BaseModel):
 
     Scores are on held-back rows, `train_score` is the metric on the training rows, `intervals` are 95% bootstrap
     intervals of `metrics`. `trials`: settings that the search tried; `members`: weights of an ensemble's models.
+    `refit`: the model to use has learned from all rows with these settings, the held-back ones included; what is told
+    of these is from a model that has not. `features`: what became of the columns, in sentences.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -84,6 +86,8 @@ class Training(BaseModel):
     intervals: dict[str, tuple[float, float]] = {}
     trials: int = 0
     members: dict[str, float] = {}
+    refit: bool = False
+    features: list[str] = []
 
     @property
     def score(self) -> float:

@@ -34,10 +34,15 @@ EXPERIMENT = "agentkit"
 FOLDER = "agentkit"
 """Where a run's files lie among its artifacts."""
 
+SCORED = "scored"
+"""Below it: the pipeline that has not learned from the held-back rows."""
+
 HASH_TAG = "agentkit.sha256"
 FORMAT_TAG = "agentkit.format"
 SIZE_TAG = "agentkit.bytes"
 LIBRARY_TAG = "library."
+SCORED_HASH_TAG = "agentkit.scored.sha256"
+SCORED_FORMAT_TAG = "agentkit.scored.format"
 """Tags of a registered version."""
 
 _FIGURES = (".png", ".svg")
@@ -75,8 +80,11 @@ def record(
     example: DataFrame,
     files: Sequence[Path],
     folder: Path,
+    scored: Any = None,
 ) -> tuple[Any, Recorded]:
     """The registered version, and what storing it came to. `folder`: where the user works, for its git commit.
+
+    `scored`: the pipeline that has not learned from the held-back rows, if that is another one.
 
     The run is FAILED and nothing is registered if anything goes wrong. Raises TrainingError if the stored model
     predicts differently, StorageError if a file is not there.
@@ -95,6 +103,8 @@ def record(
             logged, stored = _log_model(client, run, experiment, name, training, pipeline, example, Path(scratch))
             _check_parity(tracking, logged.artifact_location, stored, pipeline, example)
             version = _register(client, run, name, training, logged, stored)
+            if scored is not None:
+                _log_scored(client, run, version, training, scored, example, Path(scratch) / "scored")
             kept = _kept(stored, run, len(example))
             card = model_card(str(Handle("model", name, int(version.version))), training, profile, kept)
             client.log_text(run, card, f"{FOLDER}/model_card.md")
@@ -218,6 +228,19 @@ def _log_model(
     client.finalize_logged_model(logged.model_id, "READY")
     client.log_outputs(run, [LoggedModelOutput(logged.model_id, step=0)])
     return logged, stored
+
+
+def _log_scored(
+    client: Any, run: str, version: Any, training: Training, scored: Any, example: DataFrame, folder: Path
+) -> None:
+    """The file of the pipeline that judges the held-back rows, its hash with the registered version."""
+    from mlflow.models import Model
+
+    stored = serialization.save(folder, scored, Model(signature=_signature(training, example)), example.head(1))
+    client.log_artifact(run, str(folder / stored.format / serialization.FILES[stored.format]), f"{FOLDER}/{SCORED}")
+    for tag, value in ((SCORED_HASH_TAG, stored.sha256), (SCORED_FORMAT_TAG, stored.format)):
+        client.set_model_version_tag(version.name, version.version, tag, value)
+        version.tags[tag] = value
 
 
 def _check_parity(

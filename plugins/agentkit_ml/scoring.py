@@ -50,7 +50,7 @@ def scored_rows(
     frame = countable_rows([found], data, ctx, notes, more=more)
     held_back = data.digest == found.training.digest
     used = _counted(found, purpose, notes) if held_back else None
-    seen = predicted(found, frame, notes)
+    seen = predicted(found, frame, data.digest, notes)
     for note in notes:
         ctx.note(note)
     return ScoredRows(frame, seen, held_back, used, tuple(notes))
@@ -89,21 +89,24 @@ def _counted(found: TrainedModel, purpose: str, notes: list[str]) -> int:
     return used
 
 
-def predicted(found: TrainedModel, frame: DataFrame, notes: list[str]) -> Outcome:
-    """True and predicted values of these rows. Raises DatasetError if no row has a class that the model knows."""
+def predicted(found: TrainedModel, frame: DataFrame, digest: str, notes: list[str]) -> Outcome:
+    """True and predicted values of these rows of the file of this digest.
+
+    Raises DatasetError if no row has a class that the model knows.
+    """
     from agentkit_ml.target import labels_of
 
-    training = found.training
+    training, pipeline = found.training, found.judged_by(digest)
     classes = tuple(training.classes)
     if training.task == "regression":
-        return outcome(found.pipeline, frame, as_numbers(frame[training.target]).to_numpy(), "regression", classes, "")
+        return outcome(pipeline, frame, as_numbers(frame[training.target]).to_numpy(), "regression", classes, "")
     truth = labels_of(frame[training.target])
     unknown = sum(label not in classes for label in truth)
     if unknown == len(truth):
         raise DatasetError(f"no row has a value of {training.target!r} that {str(found.handle)!r} was trained on.")
     if unknown:
         notes.append(f"{unknown} rows have a class that the model was not trained on; they count as wrong.")
-    return outcome(found.pipeline, frame, truth, training.task, classes, training.positive)
+    return outcome(pipeline, frame, truth, training.task, classes, training.positive)
 
 
 def _truth_there(frame: DataFrame, training: Training, data: Dataset, notes: list[str]) -> NDArray[Any]:
@@ -171,7 +174,7 @@ def _learned(found: TrainedModel, ctx: ToolContext) -> tuple[NDArray[Any], float
     held_back[found.held_back()] = True
     known = prints[~held_back]
     usual = float(np.isin(prints[held_back], known).mean()) if held_back.any() else 0.0
-    return known, usual
+    return (prints if training.refit else known), usual
 
 
 def _fingerprints(frame: DataFrame, training: Training) -> NDArray[Any]:

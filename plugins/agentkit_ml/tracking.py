@@ -18,7 +18,17 @@ from agentkit.handles import Handle
 from agentkit.profiles import Profile, listed
 from agentkit_ml import serialization
 from agentkit_ml.record import Training
-from agentkit_ml.recording import FOLDER, FORMAT_TAG, HASH_TAG, LIBRARY_TAG, Recorded, record
+from agentkit_ml.recording import (
+    FOLDER,
+    FORMAT_TAG,
+    HASH_TAG,
+    LIBRARY_TAG,
+    SCORED,
+    SCORED_FORMAT_TAG,
+    SCORED_HASH_TAG,
+    Recorded,
+    record,
+)
 from agentkit_ml.runtime import prepare_process
 
 if TYPE_CHECKING:
@@ -49,6 +59,18 @@ class TrainedModel:
     def pipeline(self) -> Any:
         """Raises HandleError if the stored file is not the one that was registered, or needs other libraries."""
         return self.tracking.load_pipeline(self.version)
+
+    @cached_property
+    def scored(self) -> Any:
+        """The pipeline that has not learned from the held-back rows: what is asked of these, it answers.
+
+        `pipeline` has the same settings and has learned from all rows, unless the training was interrupted.
+        """
+        return self.tracking.load_scored(self.version, self.run_id) if self.training.refit else self.pipeline
+
+    def judged_by(self, digest: str) -> Any:
+        """The pipeline to judge by rows of the file of this digest: of its training file only `scored` can be."""
+        return self.scored if digest == self.training.digest else self.pipeline
 
     def held_back(self) -> list[int]:
         """Positions, in the file it was trained on, of the rows that were held back."""
@@ -138,12 +160,22 @@ class Tracking:
     def load_pipeline(self, version: Any) -> Any:
         """Load what was registered, after its libraries and its hash have been compared: unpickling runs code."""
         tags: dict[str, str] = version.tags
+        return self._load(version, version.source, tags.get(FORMAT_TAG, ""), tags[HASH_TAG])
+
+    def load_scored(self, version: Any, run_id: str) -> Any:
+        """The same for the pipeline that judges the held-back rows."""
+        tags: dict[str, str] = version.tags
+        location = f"runs:/{run_id}/{FOLDER}/{SCORED}"
+        return self._load(version, location, tags[SCORED_FORMAT_TAG], tags[SCORED_HASH_TAG])
+
+    def _load(self, version: Any, location: str, format_name: str, sha256: str) -> Any:
+        tags: dict[str, str] = version.tags
         made = {k.removeprefix(LIBRARY_TAG): v for k, v in tags.items() if k.startswith(LIBRARY_TAG)}
-        format_: serialization.Format = "skops" if tags.get(FORMAT_TAG) == "skops" else "cloudpickle"
+        format_: serialization.Format = "skops" if format_name == "skops" else "cloudpickle"
         try:
             for note in serialization.check_libraries(made, format_):
                 self._ctx.note(f"{_handle(version)}: {note}.")
-            return self.read_pipeline(version.source, format_, tags[HASH_TAG])
+            return self.read_pipeline(location, format_, sha256)
         except HandleError as error:
             raise HandleError(f"{str(_handle(version))!r} cannot be used: {error}") from error
 
@@ -167,9 +199,11 @@ class Tracking:
         held_back: list[int],
         example: DataFrame,
         files: Sequence[Path] = (),
+        scored: Any = None,
     ) -> TrainedModel:
         """Log one finished run with the model and everything about it, and register the model's next version.
 
+        `scored`: the pipeline that has not learned from the held-back rows, if `pipeline` has (`training.refit`).
         `example`: raw training rows, whose predictions must be the same before and after storing; the first 5 are
         the model's input example. `files`: figures and reports to keep with the run. The version gets its alias.
         """
@@ -177,7 +211,7 @@ class Tracking:
 
         root = self._ctx.settings.root
         with self._explained():
-            version, recorded = record(self, name, training, pipeline, profile, held_back, example, files, root)
+            version, recorded = record(self, name, training, pipeline, profile, held_back, example, files, root, scored)
         new = TrainedModel(_handle(version), version.run_id, training, self, version, recorded)
         return TrainedModel(new.handle, new.run_id, training, self, version, recorded, place(new, held_back))
 

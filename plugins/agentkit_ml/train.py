@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -12,13 +13,15 @@ from agentkit.datasets import Dataset
 from agentkit.errors import TrainingError, suggest
 from agentkit.handles import handle_name
 from agentkit.profiles import listed, profile_frame
-from agentkit.results import Artifact, Table, ToolResult
+from agentkit.results import Artifact, Figure, File, Table, ToolResult
 from agentkit_ml.engine.families import FAMILIES, label
 from agentkit_ml.metrics import METRICS, MetricChoice, better, choose_metric, number, shown
-from agentkit_ml.record import Candidate, Finding
+from agentkit_ml.places import shown_path
+from agentkit_ml.record import Candidate, Finding, Training
 from agentkit_ml.runtime import prepare_process
 from agentkit_ml.settings import MLSettings
-from agentkit_ml.tracking import Tracking, TrainedModel
+from agentkit_ml.tracking import Tracking
+from agentkit_ml.training_report import write_training_report
 
 if TYPE_CHECKING:
     from agentkit_ml.fitting import Job
@@ -31,7 +34,8 @@ class TrainResult(ToolResult):
     """A trained model. `score` is `metrics[metric]`, on the held-back rows; `baseline` is the same without a model.
 
     `intervals`: 95% intervals of `metrics`. `train_score`: the metric on rows that were learned from. `members`:
-    algorithms that vote, with their shares. `findings`: what the checks of the data and the split found.
+    algorithms that vote, with their shares. `findings`: what the checks of the data and the split found. `features`:
+    what became of the columns. `seconds`: of the search and all fits; `record_seconds`: of figures, report and storing.
     """
 
     model: str
@@ -57,6 +61,10 @@ class TrainResult(ToolResult):
     test_rows: int
     run_id: str
     seconds: float
+    record_seconds: float
+    figures: list[Figure]
+    report: str
+    features: list[str]
 
     def brief(self) -> str:
         others = [shown(m, v) for m, v in self.metrics.items() if m != self.metric][:4]
@@ -98,6 +106,8 @@ class TrainResult(ToolResult):
             Table(title="Trials, cross-validated", columns=compared, rows=rows, units={"seconds": "s"}),
             Table(title=held_back, columns=["metric", "value", "low", "high"], rows=measured),
             Table(title="Checks of the data and the split", columns=["check", "level", "finding"], rows=checks),
+            *self.figures,
+            File(path=self.report),
         ]
 
 
@@ -145,17 +155,28 @@ def train(
     if not (budget_seconds or trials):
         limit = Limit(ctx.settings.section("ml", MLSettings).budget_seconds)
     fitted = fit(job, limit, ctx)
+    began = time.perf_counter()
     if fitted.interrupted:
         ctx.note("The search was interrupted: this is the best model that was found until then.")
     else:
-        ctx.progress("Storing the model", 0.95)
+        ctx.progress("Drawing, and storing the model", 0.95)
     model_name = handle_name(name or job.data.stem)
+    written = write_training_report(model_name, job, fitted, ctx)
     stored = Tracking(ctx).register(
-        model_name, fitted.training, fitted.pipeline, job.profile, fitted.held_back, fitted.example
-    )
+        model_name, fitted.training, fitted.pipeline, job.profile, fitted.held_back, fitted.example,
+        files=written.files, scored=fitted.scored if fitted.training.refit else None,
+    )  # fmt: skip
     for skipped in (c for c in fitted.training.candidates if c.skipped and not c.folds):
         ctx.note(skipped.skipped)
-    return _result(stored)
+    if stored.placed:
+        ctx.note(stored.placed.why)
+    return TrainResult(
+        model=str(stored.handle), run_id=stored.run_id, score=fitted.training.score,
+        baseline=fitted.training.baseline_metrics[fitted.training.metric],
+        figures=[Figure(title=p.title, path=shown_path(p.path, ctx)) for p in written.pictures],
+        report=shown_path(written.report, ctx), record_seconds=time.perf_counter() - began,
+        **_shared(fitted.training),
+    )  # fmt: skip
 
 
 def _job(
@@ -214,10 +235,7 @@ def _settings(params: Mapping[str, Any]) -> str:
     return ", ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in params.items())
 
 
-def _result(stored: TrainedModel) -> TrainResult:
-    t = stored.training
-    shared = {name: getattr(t, name) for name in TrainResult.model_fields if name in type(t).model_fields}
-    return TrainResult(
-        model=str(stored.handle), score=t.score, run_id=stored.run_id,
-        **(shared | {"baseline": t.baseline_metrics[t.metric]}),
-    )  # fmt: skip
+def _shared(training: Training) -> dict[str, Any]:
+    """The fields that the result and the record have in common."""
+    own = {"baseline", "score"}
+    return {n: getattr(training, n) for n in TrainResult.model_fields if n in Training.model_fields and n not in own}

@@ -57,7 +57,7 @@ class Committee(BaseEstimator):  # type: ignore[misc]
         mean = self._mean(frame)
         return self.classes_[mean.argmax(axis=1)] if self.classes else mean
 
-    @available_if(lambda self: bool(self.classes))
+    @available_if(lambda self: bool(self.classes))  # type: ignore[untyped-decorator]
     def predict_proba(self, frame: DataFrame) -> NDArray[Any]:
         """Probabilities of the classes, shape (rows, classes); a model of numbers does not have this method."""
         return self._mean(frame)
