@@ -282,3 +282,11 @@ def test_a_selection_of_nothing_keeps_one() -> None:
     noise = np.random.default_rng(0).normal(size=(100, 3))
     for method in ("mutual_info", "l1", "recursive"):
         assert len(Selection(method, None, False, 0).fit(noise, np.asarray(["p"] * 100)).kept_) == 1
+
+
+def test_levels_are_told_apart_by_their_text() -> None:
+    made = as_levels(pd.Series([" a", "a ", None, True, "True", [1], [1]], dtype="object"))
+    assert list(made.categories) == ["a", "True", "[1]"]
+    assert made.codes.tolist() == [0, 0, -1, 1, 1, 2, 2]
+    assert list(as_levels(pd.Series(["a ", "a", "b"], dtype="category")).categories) == ["a", "b"]
+    assert as_levels(pd.Series([], dtype="object")).codes.tolist() == []

@@ -92,17 +92,18 @@ def _days(column: Series, date_format: str) -> NDArray[Any]:
 
 
 def as_levels(column: Series) -> Any:
-    """A pandas Categorical of texts, with missing as missing; 1, 1.0 and '1' are one level."""
+    """A pandas Categorical of the texts that `as_text` makes, with missing as missing."""
     import numpy as np
     import pandas as pd
 
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        own = as_text(pd.Series(column.cat.categories))
-        codes, levels = pd.factorize(own)
-        codes = np.append(codes, -1)[column.cat.codes]
-    else:
-        codes, levels = pd.factorize(column if isinstance(column.dtype, pd.StringDtype) else as_text(column))
-    return pd.Categorical.from_codes(codes, pd.Index([str(level) for level in levels], dtype="object"))
+    try:
+        codes, values = pd.factorize(column)
+        texts = as_text(pd.Series(values))
+    except TypeError:  # lists and the like
+        codes, texts = np.arange(len(column)), as_text(column)
+    # values that differ may be one text
+    merged, levels = pd.factorize(texts)
+    return pd.Categorical.from_codes(np.append(merged, -1)[codes], pd.Index(levels, dtype="object"))
 
 
 def chosen_columns(profile: Profile, target: str, left_out: dict[str, str]) -> tuple[dict[str, str], dict[str, str]]:

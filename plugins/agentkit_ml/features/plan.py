@@ -17,6 +17,8 @@ FEW_LEVELS = 10
 NATIVE_LEVELS = 30
 """Categories up to here are given as they are to models that can split them; beyond, such splits fit noise."""
 
+_CUT = 200  # characters of a level that a profile keeps
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -44,7 +46,7 @@ def plan_columns(profile: Profile, used: dict[str, str], family: Family, options
         order = list(options.orders.get(name, ())) or ordered_levels(_levels(column))
         if order and (name in options.orders or family != "linear" or column.distinct >= FEW_LEVELS):
             ordered[name] = order
-        elif column.distinct == 2 and column.top:
+        elif column.distinct == 2 and _levels(column):
             two[name] = sorted(_levels(column))
         else:
             rest[name] = column.distinct + (column.missing > 0)
@@ -57,5 +59,6 @@ def plan_columns(profile: Profile, used: dict[str, str], family: Family, options
 
 
 def _levels(column: ColumnProfile) -> list[str]:
-    """All levels, or none if the profile does not hold them all."""
-    return [level for level, _ in column.top or []] if column.top and len(column.top) == column.distinct else []
+    """All levels, or none if the profile does not hold them all in full."""
+    levels = [level for level, _ in column.top or []]
+    return levels if len(levels) == column.distinct and all(len(level) < _CUT for level in levels) else []
