@@ -26,6 +26,8 @@ _ENOUGH_ROWS = 30
 _MOST_TREES = 60
 _BINS = 16
 _EXACT = 1e-9
+_TINY = 1e-300
+_HUGE = 1e100
 _MOST_SUMMANDS = 100
 
 
@@ -116,10 +118,11 @@ def column_score(sample: Sample, values: NDArray[Any], kind: str) -> float:
         return 0.5 if sample.classes else 0.0
     wanted = _wanted(sample)
     guessed = np.empty_like(wanted)
+    given = values if kind == "category" else scaled(values)
     for fold in range(FOLDS):
         train, test = sample.fold != fold, sample.fold == fold
         learn = _by_level if kind == "category" else _by_tree
-        guessed[test] = learn(values[train], wanted[train], values[test])
+        guessed[test] = learn(given[train], wanted[train], given[test])
     if sample.classes:
         return float(np.mean([roc_auc(wanted[:, k] > 0, guessed[:, k]) for k in range(wanted.shape[1])]))
     spread = ((wanted - wanted.mean()) ** 2).sum()
@@ -139,12 +142,22 @@ def roc_auc(truth: NDArray[Any], guessed: NDArray[Any]) -> float:
     return float(above / (positives * negatives))
 
 
+def scaled(values: NDArray[Any]) -> NDArray[Any]:
+    """Moved and scaled to between -2 and 2: nothing overflows in float32, which trees use, and times stay apart."""
+    import numpy as np
+
+    largest = np.nanmax(abs(values), initial=_TINY)
+    small: NDArray[Any] = values / largest
+    return small if np.isnan(small).all() else small - np.nanmedian(small)
+
+
 def _wanted(sample: Sample) -> NDArray[Any]:
     """(rows, classes) of 0 and 1, one column for two classes; or (rows, 1) of numbers."""
     import numpy as np
 
     if not sample.classes:
-        return sample.labels[:, None]
+        numbers: NDArray[Any] = sample.labels[:, None] / max(_TINY, abs(sample.labels).max())
+        return numbers
     members: NDArray[Any] = (sample.labels[:, None] == np.arange(sample.classes)).astype("float64")
     return members[:, 1:] if sample.classes == 2 else members
 
@@ -180,8 +193,11 @@ def _straight(values: NDArray[Any], labels: NDArray[Any]) -> float:
     import numpy as np
 
     there = ~np.isnan(values)
-    x, y = values[there], labels[there]
-    if len(x) < 0.5 * len(values) or not x.std() or not y.std():
+    if there.sum() < 0.5 * len(values):
+        return 0.0
+    # within -1 and 1, so that no square overflows
+    x, y = (v[there] / max(_TINY, abs(v[there]).max()) for v in (values, labels))
+    if not x.std() or not y.std():
         return 0.0
     return float(np.corrcoef(x, y)[0, 1] ** 2)
 
@@ -210,9 +226,11 @@ def exact_sum(sample: Sample, target: str, known: list[str]) -> list[Finding]:
     import numpy as np
 
     names = [n for n, k in sample.kinds.items() if k == "number" and n not in known][:_MOST_SUMMANDS]
-    names = [n for n in names if not np.isnan(sample.values[n]).any() and sample.values[n].std() > 0]
+    names = [n for n in names if abs(sample.values[n]).max() < _HUGE and sample.values[n].std() > 0]
     passed = [Finding(gate="target_sum", level="ok", text="No number columns add up to the target.", value=0)]
-    if sample.classes or len(names) < 2 or sample.rows < 3 * len(names) + _ENOUGH_ROWS or not sample.labels.std():
+    if sample.classes or len(names) < 2 or sample.rows < 3 * len(names) + _ENOUGH_ROWS:
+        return passed
+    if abs(sample.labels).max() > _HUGE or not sample.labels.std():
         return passed
     table = np.stack([sample.values[n] for n in names], axis=1)
     scaled = (table - table.mean(axis=0)) / table.std(axis=0)

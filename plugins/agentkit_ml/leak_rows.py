@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from agentkit.profiles import Profile, as_text, listed
-from agentkit_ml.leak_columns import roc_auc
+from agentkit_ml.leak_columns import roc_auc, scaled
 from agentkit_ml.leak_sample import numeric
 from agentkit_ml.record import Finding
 
@@ -157,7 +157,7 @@ def other_test_rows(
     random = np.random.default_rng(0)
     sides = [random.choice(side, size, replace=False) for side in (train, test)]
     part = frame.iloc[target.rows[np.concatenate(sides)]]
-    table = np.stack([numeric(part[n], columns[n], profile[n].date_format) for n in names], axis=1)
+    table = np.stack([scaled(numeric(part[n], columns[n], profile[n].date_format)) for n in names], axis=1)
     side = np.repeat([0, 1], size)
     fold = np.tile([0, 1], size)
     forest = ExtraTreesClassifier(40, max_depth=8, min_samples_leaf=5, random_state=0, n_jobs=1)

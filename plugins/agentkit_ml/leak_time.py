@@ -154,7 +154,9 @@ def _as_columns(target: Target, positions: NDArray[Any]) -> NDArray[Any]:
 
     values = target.values[positions]
     if not target.classes:
-        return np.asarray(values, dtype="float64")[:, None]
+        numbers: NDArray[Any] = np.asarray(values, dtype="float64")[:, None]
+        # within -1 and 1, so that no square overflows
+        return np.asarray(numbers / max(1e-300, abs(numbers).max()))
     labels = values.astype(str)
     return np.stack([labels == c for c in target.classes[:_BLOCKS]], axis=1).astype("float64")
 
