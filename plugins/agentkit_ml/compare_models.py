@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 MOST_MODELS = 20
 
 _TOLD = 4
+_ROOM = 3.0
 _WITHOUT = "(no model)"
 
 
@@ -94,7 +95,7 @@ class CompareResult(ToolResult):
         assert m.p is not None
         told = "can NOT be told from chance" if m.as_good else "is more than chance"
         return (
-            f"{m.model} ({m.algorithm}) {number(m.score)}: {number(m.behind)} behind, which {told} "
+            f"{m.model} ({m.algorithm}) {number(m.score)}: {m.behind:.3g} behind, which {told} "
             f"({p_text(m.p)}, {self.test})."
         )
 
@@ -253,10 +254,14 @@ def _figure(compared: list[ComparedModel], metric: str, baseline: float, data: D
     asked = repr((data.digest, metric, [m.model for m in compared])).encode()
     folder = ctx.storage.artifacts() / "comparisons"
     folder.mkdir(parents=True, exist_ok=True)
+    low, high = min(m.low for m in compared), max(m.high for m in compared)
+    # a baseline far away would press all models into one point
+    near = low - _ROOM * (high - low) <= baseline <= high + _ROOM * (high - low)
+    axis = f"{METRICS[metric].label} (95% interval)" + ("" if near else f"; without a model {number(baseline)}")
     drawn = bars(
         [f"{m.model} {m.algorithm}" for m in compared], [m.score for m in compared],
-        [(m.low, m.high) for m in compared], title=f"Models on {data.name}",
-        axis=f"{METRICS[metric].label} (95% interval)", best=0, reference=("without a model", baseline),
+        [(m.low, m.high) for m in compared], title=f"Models on {data.name}", axis=axis, best=0,
+        reference=("without a model", baseline) if near else None,
     )  # fmt: skip
     path = save(drawn, folder / f"{hashlib.sha256(asked).hexdigest()[:12]}.png")
     return Figure(title="Models compared", path=shown_path(path, ctx))

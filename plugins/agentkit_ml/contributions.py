@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from agentkit.profiles import Profile
     from agentkit_ml.response import Response
 
-METHOD = "Shapley values by sampling (Strumbelj and Kononenko 2014) against usual rows of the training data"
+METHOD = "Shapley values by sampling (Strumbelj and Kononenko 2014) against usual rows"
 OTHERS = "(all other columns)"
+
+FEWEST_OTHERS = 50
 
 _PAIRS = (40, 200)
 _WORK = 4_000
@@ -52,16 +54,28 @@ class Contributions(BaseModel):
     columns: list[Contribution]
 
 
-def contributions(response: Response, row: DataFrame, profile: Profile, seed: int = 20) -> Contributions:
-    """Of the columns of one row (a frame of one row). Above 25 columns those that matter least are taken together."""
+def contributions(
+    response: Response, row: DataFrame, profile: Profile, others: DataFrame | None = None, seed: int = 20
+) -> Contributions:
+    """Of the columns of one row (a frame of one row). Above 25 columns those that matter least are taken together.
+
+    Usual rows are drawn from `others`, if these are at least 50; else cell by cell from the training's profile, which
+    knows how values are spread in each column but not which go together.
+    """
     import numpy as np
 
     random = np.random.default_rng(seed)
-    columns = list(response.training.columns)
-    row = row[columns]
-    groups = _groups(response, row, profile, columns, random)
+    columns = response.training.columns
+    row = row[list(columns)]
+
+    def drawn(count: int) -> DataFrame:
+        if others is None or len(others) < FEWEST_OTHERS:
+            return usual_rows(profile, columns, count, random)
+        return others[list(columns)].iloc[random.choice(len(others), count, replace=len(others) < count)]
+
+    groups = _groups(response, row, drawn(_TRIALS))
     pairs = min(_PAIRS[1], max(_PAIRS[0], _WORK // (len(groups) + 1)))
-    usual = usual_rows(profile, response.training.columns, pairs, random)
+    usual = drawn(pairs)
     orders = [random.permutation(len(groups)) for _ in range(pairs)]
     walks = np.stack([_walked(response, row, usual, orders, groups, turn) for turn in (1, -1)]).mean(axis=0)
     steps, starts = walks[:, :-1], walks[:, -1]
@@ -77,16 +91,14 @@ def contributions(response: Response, row: DataFrame, profile: Profile, seed: in
     return Contributions(answer=answer, usual=float(starts.mean()), columns=made)
 
 
-def _groups(
-    response: Response, row: DataFrame, profile: Profile, columns: list[str], random: Any
-) -> list[tuple[str, ...]]:
+def _groups(response: Response, row: DataFrame, usual: DataFrame) -> list[tuple[str, ...]]:
     """Each column for itself; of many, those that change least when they alone become usual are one group."""
     import numpy as np
     import pandas as pd
 
+    columns = list(row.columns)
     if len(columns) <= _MOST_COLUMNS:
         return [(c,) for c in columns]
-    usual = usual_rows(profile, response.training.columns, _TRIALS, random)
     answer = response(row)[0]
     changed: list[float] = []
     size = max(1, _ROWS_AT_ONCE // _TRIALS)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _EFFECTS = 6
 _BARS = 20
+_PARTS = 12
 _GLOBAL = (
     "permutation importance (Breiman 2001; Fisher, Rudin and Dominici 2019) with bootstrap intervals over rows; "
     "partial dependence (Friedman 2001)"
@@ -122,13 +123,13 @@ def _has_truth(found: TrainedModel, data: Dataset) -> bool:
 
 
 def _row(found: TrainedModel, data: Dataset, number: int, folder: Path, ctx: ToolContext) -> ExplainResult:
-    from agentkit_ml.contributions import METHOD, OTHERS, contributions
+    from agentkit_ml.contributions import FEWEST_OTHERS, METHOD, OTHERS, contributions
     from agentkit_ml.response import Response
     from agentkit_ml.what_if import cell_text, other_answers
 
     training = found.training
     named = [*training.columns, *([training.target] if training.target in data.columns else [])]
-    frame = _one_row(data, number, named)
+    frame, others = _one_row(data, number, named)
     response = Response(found.pipeline, training)
     predicted = str(found.pipeline.predict(frame)[0])
     if training.classes:
@@ -137,7 +138,9 @@ def _row(found: TrainedModel, data: Dataset, number: int, folder: Path, ctx: Too
         predicted = cell_text(float(predicted))
     profile = found.profile()
     ctx.progress("What moves the answer", 0.4)
-    made = contributions(response, frame, profile, training.seed)
+    if len(others) < FEWEST_OTHERS:
+        ctx.note("This file has few other rows: the row is compared with usual values of the training data.")
+    made = contributions(response, frame, profile, others, training.seed)
     ctx.progress("Looking for other answers", 0.7)
     row = frame[list(training.columns)]
     important = [c.column for c in made.columns if c.column != OTHERS]
@@ -151,11 +154,13 @@ def _row(found: TrainedModel, data: Dataset, number: int, folder: Path, ctx: Too
     )  # fmt: skip
 
 
-def _one_row(data: Dataset, number: int, columns: Sequence[str]) -> DataFrame:
+def _one_row(data: Dataset, number: int, columns: Sequence[str]) -> tuple[DataFrame, DataFrame]:
+    """The row, and the other rows of its batch: up to 50,000 that stand near it in the file."""
     seen = 0
     for frame in data.batches(columns=columns):
         if number < seen + len(frame):
-            return frame.iloc[[number - seen]]
+            place = number - seen
+            return frame.iloc[[place]], frame.drop(index=frame.index[place])
         seen += len(frame)
     raise BadInput(f"{data.name!r} has no row {number}: its rows are 0 to {seen - 1}.")
 
@@ -175,9 +180,9 @@ def _importance_figure(importances: Importances) -> Drawing:
 def _contribution_figure(made: Contributions, response: Response) -> Drawing:
     from agentkit_ml.figures import contributions
 
-    shown = made.columns[:_BARS]
+    shown = made.columns[:_PARTS]
     names, values = [f"{c.column} = {c.value}" for c in shown], [c.contribution for c in shown]
-    if rest := made.columns[_BARS:]:
+    if rest := made.columns[_PARTS:]:
         names.append(f"{len(rest)} more")
         values.append(sum(c.contribution for c in rest))
     return contributions(names, values, usual=made.usual, answer=made.answer, axis=response.label)

@@ -63,7 +63,7 @@ def confusion_matrix(outcome: Outcome) -> Figure:
     axes.set(xlabel="predicted class", ylabel="true class", title=f"Confusion matrix, {len(outcome.truth)} rows")
     axes.grid(visible=False)
     size = 11 if len(names) <= 8 else 8
-    for i, j in zip(*np.nonzero(counts), strict=True):
+    for i, j in np.argwhere(counts > 0 if len(names) > 8 else counts >= 0):
         colour = "white" if shares[i, j] > 0.5 else INK
         axes.text(j, i, f"{counts[i, j]:,}", ha="center", va="center", color=colour, fontsize=size)
     return figure

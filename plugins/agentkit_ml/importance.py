@@ -117,5 +117,6 @@ def _importance(column: str, whole: Outcome, shuffled: Sequence[Outcome], metric
     others = range(1, len(shuffled) + 1)
     value = sign * (made.whole[0] - np.mean([made.whole[i] for i in others]))
     drawn = sign * (made.drawn[0] - np.mean([made.drawn[i] for i in others], axis=0))
-    low, high = percentile(drawn)
-    return Importance(column=column, value=float(value), low=low, high=high)
+    # sums in another order differ in the 16th digit: 0 should read as 0
+    low, high = (round(end, 12) + 0.0 for end in percentile(drawn))
+    return Importance(column=column, value=round(float(value), 12) + 0.0, low=low, high=high)

@@ -77,6 +77,7 @@ def test_on_its_own_training_file_only_held_back_rows_count(tool: Tool, flowers:
 
 def test_a_class_that_training_never_saw_counts_as_wrong(tool: Tool, flowers: str) -> None:
     frame = pd.read_csv("flowers.csv").head(20)
+    frame["sepal length (cm)"] += 0.013
     frame.loc[:4, "species"] = "tulip"
     frame.to_csv("odd.csv", index=False)
     result = tool("evaluate", model=flowers, dataset="odd.csv")
@@ -256,10 +257,10 @@ def test_rows_that_the_model_learned_from_do_not_count_in_another_file_either(to
     model = stay_model(tool)
     known = pd.read_csv("stays_linear.csv")
     pd.concat([known, customers(200, seed=7)]).sample(frac=1, random_state=0).to_csv("mixed.csv", index=False)
-    held_back = tool("evaluate", model=model, dataset="stays_linear.csv")
     result = tool("evaluate", model=model, dataset="mixed.csv")
-    assert result.rows == 200 + held_back.rows
-    assert f"{500 - held_back.rows} rows are the same as rows that {model} learned from" in " ".join(result.notes)
+    # the model in use has learned from its held-back rows too
+    assert result.rows == 200
+    assert f"500 rows are the same as rows that {model} learned from" in " ".join(result.notes)
     by_hand = known.drop(index=_held_back(tool, model))
     by_hand.to_json("learned.json", orient="records")
     with pytest.raises(DatasetError, match=r"every row of 'learned\.json' is one that"):

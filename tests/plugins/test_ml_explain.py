@@ -71,6 +71,15 @@ class TestContributions:
         found = contributions(response, _numbers(1, seed=3), profile_frame(_numbers()))
         assert sum(c.contribution for c in found.columns) == pytest.approx(found.answer - found.usual)
 
+    def test_usual_rows_are_real_ones_where_there_are_enough(self) -> None:
+        """Columns that go together: against real rows, the mean answer of a product is their covariance."""
+        frame = _numbers(2_000)
+        frame["b"] = frame["a"]
+        response = _response(lambda f: (f["a"] * f["b"]).to_numpy(dtype=float), ["a", "b", "c"])
+        row, profile = frame.head(1), profile_frame(frame)
+        assert contributions(response, row, profile, frame).usual == pytest.approx(1, abs=0.25)
+        assert contributions(response, row, profile).usual == pytest.approx(0, abs=0.25)
+
     def test_of_many_columns_those_that_do_not_matter_are_taken_together(self) -> None:
         names = [f"x{i}" for i in range(200)]
         frame = pd.DataFrame(np.random.default_rng(0).normal(size=(100, 200)), columns=names)
@@ -193,8 +202,9 @@ def test_the_answer_for_a_row_is_taken_apart(tool: Tool) -> None:
     result = tool("explain", model=model, dataset="may.csv", row=42)
     size = result.contributions.columns[0]
     assert size.column == "size"
-    # the training's houses have 115 on average, and each unit is worth 2
-    assert size.contribution == pytest.approx(2 * (190 - 115), abs=20)
+    # each unit is worth 2
+    assert size.contribution == pytest.approx(2 * (190 - frame["size"].mean()), abs=15)
+    assert result.contributions.usual == pytest.approx(frame["price"].mean(), abs=15)
     assert {c.column for c in result.contributions.columns} == {"size", "age", "noise"}
     assert float(result.truth) == pytest.approx(frame.loc[42, "price"], rel=1e-4)
     assert "size = 190" in result.brief()
@@ -231,6 +241,7 @@ def test_rows_with_gaps_dates_and_many_classes_can_be_explained(tool: Tool) -> N
     assert result.predicted in ("much", "some", "little")
     assert result.explains == f"probability of {result.predicted}"
     values = {c.column: c.value for c in result.contributions.columns}
+    assert "few other rows" in " ".join(result.notes)
     assert values["visits"] == values["region"] == values["since"] == "missing"
     assert tool("explain", model=model, dataset="three_kinds.csv").effects[0].column == "visits"
 
