@@ -30,6 +30,7 @@ def model_card(handle: str, training: Training, profile: Profile, kept: dict[str
         _title(handle, training),
         _section("What it predicts", _predicts(training)),
         _section("Data and split", _data(training, profile)),
+        *([_section("Features", _features(training))] if training.features else []),
         _section(f"Scores on {training.test_rows} held-back rows", _scores(training)),
         _section("Findings", _findings(training)),
         _section("Limits", _limits(training)),
@@ -85,6 +86,10 @@ def _data(training: Training, profile: Profile) -> str:
     return "\n".join(lines)
 
 
+def _features(training: Training) -> str:
+    return "\n".join(f"- {_plain(text)}" for text in training.features[:_MOST_COLUMNS])
+
+
 def _scores(training: Training) -> str:
     lines = ["| metric | model | 95% interval | without a model |", "|---|---|---|---|"]
     ordered = [training.metric, *(m for m in training.metrics if m != training.metric)]
@@ -101,9 +106,11 @@ def _scores(training: Training) -> str:
         told.append(f"On the training rows: {shown(training.metric, training.train_score)}.")
     if training.trials:
         told.append(f"{training.trials} settings were tried.")
-    if training.members:
+    if len(training.members) > 1:
         members = ", ".join(f"{_plain(name)} ({weight:.2f})" for name, weight in training.members.items())
         told.append(f"An ensemble of: {members}.")
+    if training.refit:
+        told.append("The model to use has then learned from all rows, with the same settings.")
     return "\n".join([*lines, "", " ".join(told)])
 
 

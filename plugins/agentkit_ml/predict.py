@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -144,7 +145,7 @@ def _predict_all(
     """Predict the rows that are not kept yet, and make them safe every few seconds and when the call is stopped."""
     columns = [*found.training.columns, *ids]
     size = max(1_000, min(_BATCH_ROWS, _BATCH_CELLS // len(columns)))
-    batches = _joined(_after(data.batches(size, columns), written.kept.rows), size)
+    batches = _ahead(_joined(_after(data.batches(size, columns), written.kept.rows), size))
     told = _Told(summary.rows, data, ctx)
     moment = datetime.now(UTC).replace(microsecond=0)
     frame = next(batches, None)
@@ -189,6 +190,15 @@ def _joined(batches: Iterable[DataFrame], size: int) -> Iterator[DataFrame]:
             held, rows = [], 0
     if held:
         yield pd.concat(held)
+
+
+def _ahead(batches: Iterator[DataFrame]) -> Iterator[DataFrame]:
+    """The same, the next one being read while the caller works on this one."""
+    with ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(next, batches, None)
+        while (frame := coming.result()) is not None:
+            coming = thread.submit(next, batches, None)
+            yield frame
 
 
 def _predicted(found: TrainedModel, frame: DataFrame, ids: list[str], proba: bool, moment: datetime) -> Table:

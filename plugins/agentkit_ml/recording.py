@@ -102,9 +102,8 @@ def record(
             _log_files(client, run, training, profile, held_back, files, Path(scratch))
             logged, stored = _log_model(client, run, experiment, name, training, pipeline, example, Path(scratch))
             _check_parity(tracking, logged.artifact_location, stored, pipeline, example)
-            version = _register(client, run, name, training, logged, stored)
-            if scored is not None:
-                _log_scored(client, run, version, training, scored, example, Path(scratch) / "scored")
+            more = {} if scored is None else _log_scored(client, run, training, scored, example, Path(scratch))
+            version = _register(client, run, name, training, logged, stored, more)
             kept = _kept(stored, run, len(example))
             card = model_card(str(Handle("model", name, int(version.version))), training, profile, kept)
             client.log_text(run, card, f"{FOLDER}/model_card.md")
@@ -231,16 +230,15 @@ def _log_model(
 
 
 def _log_scored(
-    client: Any, run: str, version: Any, training: Training, scored: Any, example: DataFrame, folder: Path
-) -> None:
-    """The file of the pipeline that judges the held-back rows, its hash with the registered version."""
+    client: Any, run: str, training: Training, scored: Any, example: DataFrame, scratch: Path
+) -> dict[str, str]:
+    """Keep the file of the pipeline that judges the held-back rows. The registered version gets these tags for it."""
     from mlflow.models import Model
 
+    folder = scratch / SCORED
     stored = serialization.save(folder, scored, Model(signature=_signature(training, example)), example.head(1))
     client.log_artifact(run, str(folder / stored.format / serialization.FILES[stored.format]), f"{FOLDER}/{SCORED}")
-    for tag, value in ((SCORED_HASH_TAG, stored.sha256), (SCORED_FORMAT_TAG, stored.format)):
-        client.set_model_version_tag(version.name, version.version, tag, value)
-        version.tags[tag] = value
+    return {SCORED_HASH_TAG: stored.sha256, SCORED_FORMAT_TAG: stored.format}
 
 
 def _check_parity(
@@ -273,12 +271,17 @@ def _answers(pipeline: Any, rows: DataFrame) -> Iterator[Any]:
         yield np.asarray(pipeline.predict_proba(rows))
 
 
-def _register(client: Any, run: str, name: str, training: Training, logged: Any, stored: serialization.Stored) -> Any:
+def _register(
+    client: Any, run: str, name: str, training: Training, logged: Any, stored: serialization.Stored,
+    more: dict[str, str],
+) -> Any:  # fmt: skip
+    """Make the next version, with all of its tags at once: a process that is killed leaves all or none."""
     _ensure_registered(client, name)
     tags = {
         HASH_TAG: stored.sha256, FORMAT_TAG: stored.format, SIZE_TAG: str(stored.bytes),
         "task": training.task, "target": training.target, "metric": training.metric, "score": repr(training.score),
         "algorithm": training.algorithm, "dataset": training.dataset, "rows": str(training.train_rows),
+        **more,
     }  # fmt: skip
     tags |= {f"{LIBRARY_TAG}{library}": version for library, version in stored.libraries.items()}
     return client.create_model_version(
