@@ -50,7 +50,10 @@ def test_a_model_of_two_classes_is_good_and_says_how_good(tool: Tool, tables: An
     assert result.model in result.brief()
     assert f"{result.score:.3f}" in result.brief()
     assert len(result.brief()) <= 1_200
-    assert [t.title for t in result.artifacts][0].startswith("Trials")
+    assert result.artifacts[0].title.startswith("Trials")
+    assert "ROC" in str([f.title for f in result.figures])
+    assert all(Path(f.path).read_bytes().startswith(b"\x89PNG") for f in result.figures)
+    assert "<html" in Path(result.report).read_text(encoding="utf-8")
 
 
 def test_a_model_of_numbers_beats_the_mean(tool: Tool, tables: Any) -> None:
@@ -149,8 +152,8 @@ def test_useless_columns_are_left_out_and_named(tool: Tool) -> None:
         customer_id=range(120), same=1, nothing=None, words=[f"a note of many words, number {i}" for i in range(120)]
     )
     result = tool("train", dataset=_save(frame), target="y", model="linear")
-    assert set(result.columns) == {"a", "b", "noise"}
-    assert result.left_out.keys() == {"customer_id", "same", "nothing", "words"}
+    assert result.columns == {"a": "number", "b": "number", "noise": "number", "words": "text"}
+    assert result.left_out.keys() == {"customer_id", "same", "nothing"}
     assert "'nothing' (no values)" in result.notes[0]
 
 
@@ -257,7 +260,7 @@ def test_a_training_can_be_cancelled(tool: Tool) -> None:
             ctx.cancelled.set()
 
     with pytest.raises(Cancelled):
-        tool("train", dataset=_save(_frame(), "cancelled.csv"), target="y", on_progress=stop)
+        tool("train", dataset=_save(_frame(), "cancelled.csv"), target="y", by_model=True, on_progress=stop)
     assert seen[0][0] == "Reading cancelled.csv"
     assert not tool("list_models", name="cancelled").models
 

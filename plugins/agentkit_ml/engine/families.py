@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ MOST_ROUNDS = 3_000
 """Trees of a boosted model at most; early stopping on the fold's other rows ends it long before."""
 _PATIENCE = 40
 _TREES = 25
+_LINEAR_ROWS = 100_000
+_PROBE_ROWS, _PROBE_TREES, _USUAL_TREES = 10_000, 8, 120
 
 
 @dataclass(frozen=True)
@@ -53,11 +56,16 @@ class OutOfTime(Exception):
 
 @dataclass(frozen=True)
 class Watch:
-    """`rows`: what early stopping watches, None to fit `rounds` trees. `check` raises OutOfTime, between two trees."""
+    """`rows`: what early stopping watches, None to fit `rounds` trees.
+
+    `check` raises OutOfTime, between two trees; `afford` does for a fit that will take so many seconds and cannot be
+    stopped.
+    """
 
     rows: Data | None = None
     rounds: int | None = None
     check: Callable[[], None] = lambda: None
+    afford: Callable[[float], None] = lambda seconds: None
 
 
 @dataclass(frozen=True)
@@ -93,8 +101,9 @@ def _linear(work: Work) -> Fit:
     from sklearn.linear_model import LogisticRegression, Ridge
 
     strength = work.params["C"]
-    model = LogisticRegression(C=strength, max_iter=300) if work.setting.classes else Ridge(alpha=1 / strength)
-    return Fit(model.fit(work.data.features, work.data.values))
+    model = LogisticRegression(C=strength, max_iter=100) if work.setting.classes else Ridge(alpha=1 / strength)
+    step = 1 + len(work.data.values) // _LINEAR_ROWS  # more rows do not change so few coefficients
+    return Fit(model.fit(work.data.features[::step], work.data.values[::step]))
 
 
 def _random_forest(work: Work) -> Fit:
@@ -130,6 +139,10 @@ def _hist_gradient_boosting(work: Work) -> Fit:
     )  # fmt: skip
     if watch.rows is None:
         return Fit(model.fit(data.features, data.values))
+    if len(data.values) > _PROBE_ROWS:
+        began = time.perf_counter()
+        kind(**work.params, max_iter=_PROBE_TREES, early_stopping=False).fit(data.features, data.values)
+        watch.afford((time.perf_counter() - began) * _USUAL_TREES / _PROBE_TREES)
     model.fit(data.features, data.values, X_val=watch.rows.features, y_val=watch.rows.values)
     return Fit(model, max(1, int(model.validation_score_.argmax())))
 
@@ -237,6 +250,7 @@ def _xgboost_space(trial: Any) -> Params:
 
 FAMILIES: dict[Algorithm, ModelFamily] = {
     "dummy": ModelFamily("baseline", "trees", _dummy, lambda rows: {}),
+    "linear": ModelFamily("linear model", "linear", _linear, lambda rows: {"C": 1.0}, ({"C": 0.05},), _linear_space),
     "lightgbm": ModelFamily(
         "LightGBM", "native", _lightgbm, lambda rows: {"learning_rate": 0.06},
         (
@@ -254,7 +268,6 @@ FAMILIES: dict[Algorithm, ModelFamily] = {
         ({"learning_rate": 0.06, "max_depth": 8, "min_child_weight": 3, "subsample": 0.8, "colsample_bytree": 0.6},),
         _xgboost_space,
     ),
-    "linear": ModelFamily("linear model", "linear", _linear, lambda rows: {"C": 1.0}, ({"C": 0.05},), _linear_space),
     "random_forest": ModelFamily(
         "random forest", "forest", _random_forest, _forest_defaults, ({"n_estimators": 200, "max_features": 0.5},),
         _forest_space,

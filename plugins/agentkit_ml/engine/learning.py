@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from agentkit_ml.engine.folds import Folds
 
 PARTS = (0.1, 0.25, 0.5, 1.0)
+_FEWEST = 20
 LONGEST = 3.0
 """Seconds of one fit beyond which no curve is drawn: it is a picture, not worth a search's time."""
 
@@ -36,7 +37,7 @@ def learning_points(
     for part in PARTS:
         rows = np.sort(order[: int(part * len(order))])
         seen = Data(_take(train.features, rows), train.values[rows])
-        if setting.classes and len(np.unique(seen.values)) < setting.classes:
+        if len(rows) < _FEWEST or (setting.classes and len(np.unique(seen.values)) < setting.classes):
             continue
         made = fit(trial.algorithm, trial.params, seen, setting, Watch(rounds=trial.rounds))
         on_seen = score(seen.values, predicted(made.model, seen.features, setting))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from agentkit.context import cancellation
 from agentkit.errors import Cancelled, TrainingError
-from agentkit_ml.engine.families import FAMILIES, Algorithm, OutOfTime, Params, Setting, Watch, fit, predicted
+from agentkit_ml.engine.families import FAMILIES, Algorithm, Data, OutOfTime, Params, Setting, Watch, fit, predicted
 from agentkit_ml.engine.folds import Folds
 from agentkit_ml.engine.trials import Proposal, proposals
 from agentkit_ml.metrics import number
@@ -131,8 +131,10 @@ class Search:
         for fold in range(len(self.folds)):
             self._check_time(algorithm)
             train, other = self.folds.get(fold, encoding)
+            watch = self._watch(algorithm, other)
+            watch.check()
             began = time.perf_counter()
-            fitted = fit(algorithm, proposal.params, train, self.setting, Watch(other, check=self._watch(algorithm)))
+            fitted = fit(algorithm, proposal.params, train, self.setting, watch)
             seen = predicted(fitted.model, other.features, self.setting)
             seconds = time.perf_counter() - began
             self._fold_seconds[algorithm] = max(seconds, 0.5 * self._fold_seconds.get(algorithm, 0.0))
@@ -170,7 +172,7 @@ class Search:
         if algorithm != "dummy" and cost > self._left():
             raise OutOfTime(self._too_dear(algorithm, cost))
 
-    def _watch(self, algorithm: Algorithm) -> Callable[[], None]:
+    def _watch(self, algorithm: Algorithm, other: Data) -> Watch:
         stopped = cancellation.get()
         # a first fit whose cost nobody knew leaves room for its own last fits
         share = 1 if self._serious() else 1 + FITS
@@ -182,7 +184,12 @@ class Search:
             if end is not None and time.perf_counter() > end:
                 raise OutOfTime(self._too_dear(algorithm, 0.0))
 
-        return check
+        def afford(seconds: float) -> None:
+            known = self._fold_seconds.get(algorithm)
+            if known is None and end is not None and time.perf_counter() + seconds > end:
+                raise OutOfTime(self._too_dear(algorithm, seconds))
+
+        return Watch(other, check=check, afford=afford)
 
     def _too_dear(self, algorithm: Algorithm, cost: float) -> str:
         more = f"about {max(1.0, cost * len(self.folds) - self._left()):.0f} s more" if cost else "more time"
