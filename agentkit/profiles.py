@@ -23,6 +23,7 @@ _ALMOST_ALL = 0.99
 _MOST = 0.9
 """Share of values that must read as numbers (if there are many different ones) or as dates of one format."""
 _MANY_NUMBERS = 10
+_MOSTLY_DIFFER = 0.5
 _EXACT_WHOLE = 2**53
 _ID_NAME = re.compile(r"(^|[_\s.\-])(id|ids|uuid|guid|key|index|row|nr|no)$|^unnamed: 0$|[a-z](ID|Id)$", re.IGNORECASE)
 _DATE_LIKE = re.compile(r"^\s*(\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([T\s]|$)|[A-Z][a-z]{2} \d|\d{1,2} [A-Z][a-z]{2} \d)")
@@ -94,9 +95,9 @@ def profile_column(column: Series) -> ColumnProfile:
     """The profile of one column, its kind judged by content.
 
     Texts that are at least 99% numbers count as numbers, or 90% if more than 10 numbers differ; texts of which 90%
-    have one date format as dates. Whole numbers that count up row by row, or all differ and are named like an id, are
-    ids, and so are short texts that all differ. Texts of four words or more on average are text; others are
-    categories unless more than half of them differ.
+    have one date format as dates. Ids are whole numbers that count up row by row, short texts that all differ, and
+    whole numbers or short texts that are named like an id and of which more than half differ. Texts of four words or
+    more on average are text; others are categories unless more than half of them differ.
     """
     import pandas as pd
 
@@ -233,9 +234,12 @@ def _quantiles(array: NDArray[Any]) -> list[float]:
 
 
 def _counts_rows(values: Series, distinct: int, name: str) -> bool:
-    if distinct != len(values) or distinct < 3 or bool((values % 1 != 0).any()):
+    if distinct < 3 or distinct <= _MOSTLY_DIFFER * len(values) or bool((values % 1 != 0).any()):
         return False
-    return bool(_ID_NAME.search(name)) or bool((values.diff().iloc[1:] == 1).all())
+    # repeated rows repeat their ids
+    if _ID_NAME.search(name):
+        return True
+    return distinct == len(values) and bool((values.diff().iloc[1:] == 1).all())
 
 
 def _dates(values: Series, date_format: str, base: dict[str, Any]) -> ColumnProfile:
@@ -253,12 +257,18 @@ def _texts(values: Series, base: dict[str, Any]) -> ColumnProfile:
     distinct = int(values.nunique())
     sample = values.iloc[:: max(1, len(values) // _SAMPLE)].astype("str")
     words = float((sample.str.count(r"\s+") + 1).mean())
-    if distinct == len(values) and distinct >= 3 and words < 1.5 and sample.str.len().mean() <= 40:
+    differ = distinct / len(values)
+    named = bool(_ID_NAME.search(str(base["name"])))
+    if (
+        distinct >= 3
+        and words < 1.5
+        and sample.str.len().mean() <= 40
+        and differ > (_MOSTLY_DIFFER if named else 1 - 1e-12)
+    ):
         return _categories(values, "id", base)
-    wordy = words >= 4 and distinct > 0.1 * len(values)
-    return _categories(
-        values, "text" if wordy or (distinct > 20 and distinct > 0.5 * len(values)) else "category", base
-    )
+    wordy = words >= 4 and differ > 0.1
+    text = wordy or (distinct > 20 and differ > _MOSTLY_DIFFER)
+    return _categories(values, "text" if text else "category", base)
 
 
 def _categories(values: Series, kind: ColumnKind, base: dict[str, Any]) -> ColumnProfile:

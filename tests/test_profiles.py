@@ -52,6 +52,14 @@ def test_whole_numbers_that_all_differ_are_ids_only_if_named_so() -> None:
     assert profile_column(pd.Series(shuffled, name="price")).kind == "number"
 
 
+def test_ids_of_repeated_rows_are_ids_and_those_of_a_few_things_are_not() -> None:
+    numbers = np.random.default_rng(0).permutation(ROWS) * 13
+    for values in (numbers, np.asarray([f"u{n}" for n in numbers])):
+        repeated = pd.Series([*values, *values[:10]], name="customer_id")
+        assert profile_column(repeated).kind == "id"
+        assert profile_column(pd.Series([*values[:15]] * 4, name="customer_id")).kind != "id"
+
+
 def test_numbers_are_summarised_without_the_missing_ones() -> None:
     column = profile_column(pd.Series([1.0, 2.0, 3.0, 4.0, None, np.inf], name="dose"))
     assert (column.count, column.missing, column.distinct) == (6, 2, 4)

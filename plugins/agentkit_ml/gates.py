@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agentkit.errors import AgentkitError, BadInput
@@ -145,12 +147,15 @@ def _artifact(found: TrainedModel) -> Finding:
 
 
 def _example(found: TrainedModel) -> Any:
-    """The rows that MLflow stored beside the model."""
+    """The rows that MLflow stored beside the model, as they are: MLflow would first fit them to the signature."""
+    import pandas as pd
     from mlflow.artifacts import download_artifacts
     from mlflow.models import Model
 
     folder = download_artifacts(found.version.source, tracking_uri=found.tracking.client.tracking_uri)
-    return Model.load(folder).load_input_example(folder)
+    about = Model.load(folder).saved_input_example_info or {}
+    stored = json.loads((Path(folder) / about["artifact_path"]).read_text(encoding="utf-8"))
+    return pd.DataFrame(stored["data"], columns=stored["columns"])
 
 
 def _profile(found: TrainedModel) -> Finding:

@@ -94,14 +94,15 @@ def shuffled_time(frame: DataFrame, target: Target, profile: Profile) -> Finding
     if not columns:
         return Finding(gate="shuffled_time", level="ok", text="No column of times.")
     measured = {name: _over_time(frame, target, name, profile) for name in columns}
-    name = max(measured, key=lambda n: max(measured[n]))
+    name = max(measured, key=lambda n: max(measured[n][0] / DRIFT, measured[n][1] / AUTOCORRELATION))
     drift, memory = measured[name]
-    value = round(max(drift, memory), 4)
+    drifts = drift / DRIFT > memory / AUTOCORRELATION
+    value = round(drift if drifts else memory, 4)
     if drift < DRIFT and memory < AUTOCORRELATION:
         text = f"{target.name!r} does not change over {name!r}: rows may be shuffled."
         return Finding(gate="shuffled_time", level="ok", columns=[name], text=text, value=value)
     drifting = f"{drift:.0%} of its variance lies between stretches of time"
-    seen = drifting if drift > memory else f"rows next to each other in time are correlated: {memory:.2f}"
+    seen = drifting if drifts else f"rows next to each other in time are correlated: {memory:.2f}"
     text = f"{target.name!r} changes over {name!r} ({seen}), but the rows were shuffled before the split. "
     text += f"To predict later rows, use split=time, time_column={name}: the score will be lower and honest."
     return Finding(gate="shuffled_time", level="warn", columns=[name], text=text, value=value)

@@ -32,7 +32,7 @@ def test_columns_gaps_and_repeated_rows_are_told(tool: Tool, visits: str) -> Non
     result = tool("profile_data", dataset=visits)
     assert (result.rows, result.duplicates, result.missing) == (42, 2, 10)
     assert {c.name: c.kind for c in result.columns} == {
-        "visit_id": "number", "ward": "category", "stay": "number", "day": "date",
+        "visit_id": "id", "ward": "category", "stay": "number", "day": "date",
     }  # fmt: skip
     brief = result.brief()
     assert "visits.csv: 42 rows, 4 columns, 10 missing cells, 2 repeated rows." in brief

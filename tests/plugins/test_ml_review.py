@@ -162,3 +162,13 @@ def test_gates_of_the_record(gate: Any, change: dict[str, Any], level: str, told
     found = gate(TRAINING.model_copy(update=change))
     assert found.level == level
     assert told in found.text
+
+
+def test_texts_among_numbers_do_not_make_the_stored_model_fail(tool: Tool) -> None:
+    frame = _frame(300)
+    frame["a"] = frame["a"].astype("object").where(frame.index % 11 > 0, "n.b.")
+    found = _trained(tool, frame)
+    checked = {g.gate: g for g in tool("review_training", model=str(found.handle)).gates}
+    assert checked["one_artifact"].level == "ok"
+    assert checked["values_read"].level == "warn"
+    assert "such as 'n.b.'" in checked["values_read"].text
