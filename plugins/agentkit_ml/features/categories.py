@@ -129,8 +129,8 @@ class Codes(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.levels_: dict[str, list[str]] = {}
         for name in frame.columns:
             levels, rows, _ = _counts(frame[name])
-            common = rows >= rare_below(len(frame))
-            self.levels_[name] = [level for level, stays in zip(levels, common, strict=True) if stays]
+            common = [level for level, n in zip(levels, rows, strict=True) if n >= rare_below(len(frame))]
+            self.levels_[name] = common or levels
         return self
 
     def transform(self, frame: DataFrame) -> NDArray[Any]:

@@ -68,7 +68,7 @@ class Encoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             if name == "codes":
                 for i, levels in enumerate(step.levels_.values()):
                     codes = np.nan_to_num(block[:, i], nan=-1).astype("int64")
-                    made[f"f{start + i}"] = pd.Categorical.from_codes(codes, pd.RangeIndex(len(levels)))
+                    made[f"f{start + i}"] = pd.Categorical.from_codes(codes, pd.RangeIndex(max(1, len(levels))))
             start += block.shape[1]
         return made
 
