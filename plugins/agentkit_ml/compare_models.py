@@ -227,11 +227,12 @@ def _compare(
 
     def compared(name: str, p: float | None) -> ComparedModel:
         low, high = percentile(made.drawn[name])
-        behind_low, behind_high = percentile(sign * (made.drawn[order[0]] - made.drawn[name]))
+        behind_low, behind_high = percentile(sign * (made.drawn[order[0]] - made.drawn[name]) + 0.0)
         return ComparedModel(
             model=name, algorithm=algorithms[name], score=made.whole[name], low=low, high=high,
-            behind=sign * (made.whole[order[0]] - made.whole[name]), behind_low=behind_low, behind_high=behind_high,
-            p=p, as_good=p is None or p >= SIGNIFICANT, seconds=seconds[name], metrics=score(outcomes[name]),
+            behind=sign * (made.whole[order[0]] - made.whole[name]) + 0.0, behind_low=behind_low,
+            behind_high=behind_high, p=p, as_good=p is None or p >= SIGNIFICANT, seconds=seconds[name],
+            metrics=score(outcomes[name]),
         )  # fmt: skip
 
     ranked = [compared(name, p) for name, p in zip(order, corrected, strict=True)]

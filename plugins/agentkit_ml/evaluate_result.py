@@ -89,9 +89,10 @@ class EvaluateResult(ToolResult):
                 f"{number(cut.default)}."
             )
         if costs:
+            how = "" if costs.best <= costs.now else ", which is worse, for the probabilities do not fit"
             lines.append(
-                f"Mean cost a row: {number(costs.now)} as predicted, {number(costs.best)} with the answer of the least "
-                f"expected cost, {number(costs.baseline)} without a model."
+                f"Mean cost a row: {number(costs.now)} as predicted, {number(costs.baseline)} without a model, "
+                f"{number(costs.best)} with the answer of the least expected cost{how}."
             )
         return lines
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import os
 import tempfile
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from agentkit_ml.pictures import Picture
     from agentkit_ml.record import Training
     from agentkit_ml.slices import Slice
+
+_MOST_CANDIDATES = 15
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -84,6 +87,7 @@ def html(report: Report) -> str:
         r=report, t=report.training, a=report.assessment, verdict=_verdict(report), gates=_gates(report),
         pictures=[(p, _embedded(p.path)) for p in report.pictures], version=__version__,
         same_data=report.dataset == report.training.dataset, candidates=_candidates(report.training),
+        without_score=_without_score(report.training),
     )  # fmt: skip
 
 
@@ -129,8 +133,17 @@ def _gates(report: Report) -> list[tuple[str, str, str]]:
     return sorted(made, key=lambda gate: order[gate[0]])
 
 
-def _candidates(training: Training) -> list[tuple[str, float | None, int, float, str]]:
-    """Tried algorithms, the best first, those without a score last."""
+def _candidates(training: Training) -> list[tuple[str, float, int, float, str]]:
+    """Settings that were scored (algorithm, score, folds, seconds, settings), the best first, at most 15."""
     sign = -1 if METRICS[training.metric].greater_is_better else 1
-    tried = [(c.algorithm, c.score, c.folds, c.seconds, c.skipped) for c in training.candidates]
-    return sorted(tried, key=lambda c: (c[1] is None, sign * (c[1] or 0.0)))[:25]
+    scored = [
+        (c.algorithm, c.score, c.folds, c.seconds, ", ".join(f"{k}={_shown(v)}" for k, v in c.params.items()))
+        for c in training.candidates
+        if c.score is not None
+    ]
+    return sorted(scored, key=lambda c: sign * c[1])[:_MOST_CANDIDATES]
+
+
+def _without_score(training: Training) -> list[tuple[int, str]]:
+    """How many settings got no score, by the reason."""
+    return [(n, why) for why, n in Counter(c.skipped for c in training.candidates if c.score is None).most_common()]
