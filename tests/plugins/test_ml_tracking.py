@@ -82,17 +82,22 @@ def test_a_model_that_does_not_exist_leads_to_those_that_do(name: str, told: str
     assert told in str(raised.value)
 
 
+@pytest.mark.parametrize("which", ["the model", "what judges the held-back rows"])
 def test_a_model_file_that_was_tampered_with_is_never_loaded(
-    tool: Tool, tracking: Any, flowers: str, workspace: Path
+    which: str, tool: Tool, tracking: Any, flowers: str, workspace: Path
 ) -> None:
-    source = tracking.model(flowers).version.source
-    file = Path(unquote(urlparse(source).path)) / "model.skops"
+    found = tracking.model(flowers)
+    folder = found.version.source
+    if which != "the model":
+        folder = f"{tracking.client.get_run(found.run_id).info.artifact_uri}/agentkit/scored"
+    file = Path(unquote(urlparse(folder).path)) / "model.skops"
     whole = file.read_bytes()
     # a pickle that would make a file
     file.write_bytes(f"cos\nsystem\n(S'touch {workspace}/owned'\ntR.".encode())
+    call = {"output": "p.csv"} if which == "the model" else {}
     try:
         with pytest.raises(HandleError, match="has changed since it was trained"):
-            tool("evaluate", model=flowers, dataset="flowers.csv")
+            tool("predict" if call else "evaluate", model=flowers, dataset="flowers.csv", **call)
     finally:
         file.write_bytes(whole)
     assert not (workspace / "owned").exists()
