@@ -31,14 +31,16 @@ _PRIME = 1_099_511_628_211
 
 
 def shared_rows(
-    frame: DataFrame, target: Target, columns: list[str], sample: Sample, train: NDArray[Any], test: NDArray[Any]
-) -> Finding:
+    frame: DataFrame, target: Target, profile: Profile, sample: Sample, columns: dict[str, str],
+    train: NDArray[Any], test: NDArray[Any],
+) -> Finding:  # fmt: skip
     """Test rows whose every column is equal to a training row's, beyond what columns of few levels give by chance."""
     import numpy as np
 
     if len(test) > _MOST_TEST_ROWS:
         test = np.sort(np.random.default_rng(0).choice(test, _MOST_TEST_ROWS, replace=False))
-    twins, same = _twins(frame, target, columns, train, test)
+    most_distinct_first = sorted(columns, key=lambda n: -profile[n].distinct)
+    twins, same = _twins(frame, target, most_distinct_first, train, test)
     share, expected = twins / len(test), _by_chance(sample, len(train))
     value = round(share, 4)
     if share - expected < SHARED[0] or twins < 3:
@@ -46,7 +48,9 @@ def shared_rows(
         text = f"{share:.1%} of the test rows are equal to a training row{by_chance}."
         return Finding(gate="rows_on_both_sides", level="ok", text=text, value=value)
     told = f"{share:.1%} of the test rows are equal to a training row ({same / twins:.0%} of them with the same "
-    told += f"{target.name!r}): the score is partly known answers. Remove repeated rows, or set group_column."
+    repeated = [c.name for c in profile.columns if c.kind == "id" and c.distinct < c.count - c.missing]
+    group = f"group_column={repeated[0]}" if repeated else "group_column"
+    told += f"{target.name!r}): the score is partly known answers. Remove repeated rows, or set {group}."
     # equal rows that disagree about the target teach nothing by heart
     block = share - expected >= SHARED[1] and same >= 0.5 * twins
     return Finding(gate="rows_on_both_sides", level="block" if block else "warn", text=told, value=value)

@@ -167,7 +167,7 @@ def repeated_entities(frame: DataFrame, target: Target, profile: Profile) -> Fin
     found: dict[str, float] = {}
     for column in profile.columns:
         named = column.name != target.name and _ENTITY_NAME.search(column.name)
-        whole = column.kind in ("category", "text") or (column.kind == "number" and _whole(column.quantiles))
+        whole = column.kind in ("category", "text", "id") or (column.kind == "number" and _whole(column.quantiles))
         if named and whole and 10 <= column.distinct <= 0.7 * (column.count - column.missing):
             share = _between(as_text(frame[column.name].iloc[target.rows]).fillna("").to_numpy(), target)
             if share >= ENTITY:

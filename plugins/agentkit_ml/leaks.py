@@ -44,8 +44,7 @@ def find_leaks(
     found = copies(sample, target.name)
     known = [c for f in found for c in f.columns]
     found += too_good_alone(sample, target.name, known)[0] + exact_sum(sample, target.name, known)
-    most_distinct_first = sorted(columns, key=lambda n: -profile[n].distinct)
-    found.append(shared_rows(frame, target, most_distinct_first, sample, train, test))
+    found.append(shared_rows(frame, target, profile, sample, columns, train, test))
     found.append(enough_rows(target, len(columns), test))
     found.append(many_levels(columns, profile))
     found.append(other_test_rows(frame, target, columns, profile, train, test))

@@ -159,6 +159,9 @@ def test_rows_that_were_copied_are_found_and_how_many() -> None:
     assert raised(found) == {"rows_on_both_sides": "block"}
     assert found[0].value == pytest.approx(0.8, abs=0.08)
     assert "100% of them with the same 'y'" in found[0].text
+    assert "or set group_column." in found[0].text
+    named = pd.concat([classes(500).assign(case_id=[f"c{i}" for i in range(500)])] * 2, ignore_index=True)
+    assert "or set group_column=case_id." in leaks(named.iloc[:950])[0].text
     some = pd.concat([classes(500), classes(500).head(50)], ignore_index=True)
     assert raised(leaks(some)) == {"rows_on_both_sides": "warn"}
 
