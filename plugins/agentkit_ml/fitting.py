@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from agentkit.errors import TrainingError
-from agentkit_ml.engine.families import FAMILIES, Algorithm, Setting
+from agentkit_ml.engine.families import FAMILIES, Algorithm, Setting, label
 from agentkit_ml.features import FeatureOptions, columns_step, encode_step
 from agentkit_ml.metrics import METRICS, Outcome, Task
 from agentkit_ml.record import Training, baseline_of, baseline_outcome, outcome
@@ -157,7 +157,7 @@ def _fitted(job: Job, done: _Done, folds: Folds, train: NDArray[Any], test: NDAr
         findings=findings, train_score=done.learned, intervals=assessment.intervals,
         trials=sum(c.folds > 0 for c in search.candidates), members=_weights(done.choice),
         refit=done.final is not done.scored,
-        features=decisions(job.profile, job.columns, job.options, FAMILIES[best].encoding),
+        features=[f"For {label(best)}:", *decisions(job.profile, job.columns, job.options, FAMILIES[best].encoding)],
     )  # fmt: skip
     held_back = [int(r) for r in target.rows[test]]
     return Fitted(

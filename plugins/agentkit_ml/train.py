@@ -96,7 +96,15 @@ class TrainResult(ToolResult):
     def artifacts(self) -> list[Artifact]:
         compared = ["trial", "algorithm", self.metric, "folds", "seconds", "settings", "skipped"]
         rows = [
-            [i, c.algorithm, c.score, c.folds, round(c.seconds, 2), _settings(c.params), c.skipped]
+            [
+                i,
+                c.algorithm,
+                c.score,
+                c.folds,
+                round(c.seconds, 2),
+                _settings(c.params),
+                "pruned" if c.folds and c.skipped else c.skipped,
+            ]
             for i, c in enumerate(self.candidates, start=1)
         ]
         measured = [[METRICS[m].label, v, *self.intervals.get(m, (None, None))] for m, v in self.metrics.items()]

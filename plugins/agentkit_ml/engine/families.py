@@ -260,7 +260,7 @@ FAMILIES: dict[Algorithm, ModelFamily] = {
         _lightgbm_space,
     ),
     "hist_gradient_boosting": ModelFamily(
-        "gradient boosting", "trees", _hist_gradient_boosting, lambda rows: {},
+        "gradient boosting", "native", _hist_gradient_boosting, lambda rows: {},
         ({"learning_rate": 0.05, "max_leaf_nodes": 63, "max_features": 0.6},), _hist_space,
     ),
     "xgboost": ModelFamily(
