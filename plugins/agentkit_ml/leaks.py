@@ -8,6 +8,7 @@ from agentkit.profiles import Profile
 from agentkit_ml.leak_columns import copies, exact_sum, too_good_alone
 from agentkit_ml.leak_rows import enough_rows, many_levels, other_test_rows, shared_groups, shared_rows
 from agentkit_ml.leak_sample import take_sample
+from agentkit_ml.leak_text import telling_texts
 from agentkit_ml.leak_time import later_dates, predicting_ids, repeated_entities, shuffled_time
 from agentkit_ml.record import Finding
 from agentkit_ml.unread import unread_values
@@ -44,6 +45,7 @@ def find_leaks(
     found = copies(sample, target.name)
     known = [c for f in found for c in f.columns]
     found += too_good_alone(sample, target.name, known)[0] + exact_sum(sample, target.name, known)
+    found += telling_texts(frame, sample, columns, target.name)
     found.append(shared_rows(frame, target, profile, sample, columns, train, test))
     found.append(enough_rows(target, len(columns), test))
     found.append(many_levels(columns, profile))

@@ -153,6 +153,18 @@ def test_the_known_sets_of_scikit_learn_raise_nothing(name: str) -> None:
     )
 
 
+def test_texts_that_tell_the_outcome_are_found_and_others_are_not() -> None:
+    random = np.random.default_rng(0)
+    words = [f"word{i}" for i in range(300)]
+    frame = classes(600)
+    frame["note"] = [" ".join(random.choice(words, 8)) for _ in range(600)]
+    assert raised(leaks(frame)) == {}
+    frame["note"] += np.where(frame["y"] == "yes", " wants to leave", "")
+    found = leaks(frame)
+    assert raised(found) == {"telling_text": "warn"}
+    assert found[0].columns == ["note"]
+
+
 def test_rows_that_were_copied_are_found_and_how_many() -> None:
     frame = pd.concat([classes(500)] * 2, ignore_index=True)
     found = leaks(frame)
