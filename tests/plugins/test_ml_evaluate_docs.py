@@ -11,9 +11,8 @@ PAGE = Path(__file__).parent.parent.parent / "docs" / "ml-evaluation.md"
 
 
 def test_the_example_of_assess_prints_what_the_page_shows(capsys: pytest.CaptureFixture[str]) -> None:
-    code, shown = re.findall(r"```python\n(.*?)```\n+```text\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)[
-        -1
-    ]
+    page = PAGE.read_text(encoding="utf-8")
+    code, shown = (re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL)[-1] for language in ("python", "text"))
     exec(code, {})
     assert capsys.readouterr().out == shown
 
