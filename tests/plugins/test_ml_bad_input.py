@@ -191,3 +191,35 @@ def test_2000_columns_train_in_time(agent: Agent) -> None:
     result: Any = agent.call("train", dataset="t.csv", target="y", model="linear", budget_seconds=20)
     assert result.score > 0.6
     assert any("more columns (2000) than rows (300)" in f.text for f in result.findings)
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.parquet"])
+def test_a_file_that_is_read_as_a_big_one_gives_the_same_model(
+    name: str, agent: Agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from agentkit import tables
+
+    random = np.random.default_rng(0)
+    frame = table(300).assign(
+        day=(pd.Timestamp("2026-01-01") + pd.to_timedelta(random.integers(0, 90, 300), unit="D")).astype(str),
+        flag=random.choice([True, False], 300),
+        count=random.integers(0, 9, 300),
+        note=[f"{i} parcels came to door {i % 7} at last" for i in range(300)],
+    )
+    frame.loc[::9, ["town", "a"]] = None
+    if name == "t.csv":
+        frame.to_csv(name, index=False)
+    else:
+        frame.to_parquet(name)
+    train: dict[str, Any] = {"dataset": name, "target": "y", "model": "hist_gradient_boosting", "trials": 2}
+    small: Any = agent.call("train", **train)
+    monkeypatch.setattr(tables, "_BIG_TEXT", 0)
+    monkeypatch.setattr(tables, "BIG_CELLS", 0)
+    big: Any = agent.call("train", **train)
+    assert big.metrics == pytest.approx(small.metrics)
+    assert big.columns == small.columns
+    assert [f.level for f in big.findings] == [f.level for f in small.findings]
+    scored: Any = agent.call("evaluate", model=big.model, dataset=name)
+    assert scored.score == pytest.approx(big.score)
+    agent.call("train", **train, time_column="day")
+    agent.call("train", **train, group_column="town")
