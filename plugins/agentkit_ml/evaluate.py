@@ -21,6 +21,7 @@ from agentkit_ml.metrics import Outcome, number
 from agentkit_ml.pictures import MOST_CLASSES
 from agentkit_ml.places import shown_path
 from agentkit_ml.record import baseline_outcome
+from agentkit_ml.report import is_report
 from agentkit_ml.runtime import fitting_threads, prepare_process
 from agentkit_ml.scoring import ScoredRows, scored_rows
 from agentkit_ml.tracking import Tracking, TrainedModel
@@ -107,6 +108,8 @@ def _report_path(report: str | bool, ctx: ToolContext) -> Path | bool:
     path = ctx.path(report)
     if path.suffix.lower() not in (".html", ".htm") or path.is_dir():
         raise WorkspaceError(f"report {report!r} must be a file that ends in .html.")
+    if path.exists() and not is_report(path):
+        raise WorkspaceError(f"report {report!r} exists and is no report of agentkit. Choose another name.")
     return path
 
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from agentkit_ml.record import Training
     from agentkit_ml.slices import Slice
 
+_MARK = '<meta name="generator" content="agentkit">'
 _MOST_CANDIDATES = 15
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -72,6 +73,15 @@ def write_report(path: Path, report: Report) -> Path:
     except OSError as error:
         raise WorkspaceError(f"the report {str(path)!r} cannot be written: {error.strerror}.") from error
     return path
+
+
+def is_report(path: Path) -> bool:
+    """True for a file that `write_report` made: only such a file may be replaced without asking."""
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            return _MARK in file.read(2_000)
+    except OSError:
+        return False
 
 
 def html(report: Report) -> str:

@@ -251,6 +251,11 @@ def test_a_report_is_written_where_it_is_asked_for(tool: Tool) -> None:
         with pytest.raises(WorkspaceError, match=told):
             tool("evaluate", model=model, dataset="may.csv", report=wrong)
     assert len(pd.read_csv("may.csv")) == 300
+    Path("mine.html").write_text("<p>precious</p>")
+    with pytest.raises(WorkspaceError, match="exists and is no report of agentkit"):
+        tool("evaluate", model=model, dataset="may.csv", report="mine.html")
+    assert Path("mine.html").read_text() == "<p>precious</p>"
+    assert tool("evaluate", model=model, dataset="may.csv", report="may.html").report == "may.html"
 
 
 def test_rows_that_the_model_learned_from_do_not_count_in_another_file_either(tool: Tool) -> None:
