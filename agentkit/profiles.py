@@ -181,7 +181,7 @@ def parse_dates(column: Series, date_format: str | None) -> tuple[Series, str] |
         return (pd.Series(pd.NaT, column.index, dtype="datetime64[us]"), "") if date_format is not None else None
     if date_format is not None:
         known = date_format or "ISO8601"
-        return _naive(pd.to_datetime(column.astype("str"), format=known, errors="coerce", utc=True)), date_format
+        return _naive(_dated(column, known)), date_format
     sample = column.iloc[:: max(1, len(column) // _SAMPLE)].astype("str")
     if sample.str.match(_DATE_LIKE).mean() < 0.8 * _MOST:
         return None
@@ -189,8 +189,17 @@ def parse_dates(column: Series, date_format: str | None) -> tuple[Series, str] |
     best = max(found, key=lambda f: found[f])
     if found[best] < 0.8 * _MOST:
         return None
-    parsed = pd.to_datetime(column.astype("str"), format=best, errors="coerce", utc=True)
+    parsed = _dated(column, best)
     return (_naive(parsed), best) if parsed.notna().mean() >= _MOST else None
+
+
+def _dated(column: Series, date_format: str) -> Series:
+    """Timestamps in UTC; each different text is read once."""
+    import pandas as pd
+
+    codes, levels = pd.factorize(column)
+    read: Any = pd.to_datetime(pd.Series(levels).astype("str"), format=date_format, errors="coerce", utc=True)
+    return pd.Series(read.array.take(codes, allow_fill=True), index=column.index, name=column.name)
 
 
 def _naive(dates: Series) -> Series:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from agentkit.profiles import GRID, Profile, as_text, profile_column, profile_frame
+from agentkit.profiles import GRID, Profile, as_text, parse_dates, profile_column, profile_frame
 
 ROWS = 60
 
@@ -115,3 +115,21 @@ def test_spaces_at_the_ends_make_no_level_of_their_own() -> None:
     assert (column.distinct, column.missing) == (2, 4)
     text = as_text(pd.Series([" a", None, "a"], index=[4, 4, 7], name="t"))
     assert (text.tolist()[0], text.isna().tolist(), text.index.tolist()) == ("a", [False, True, False], [4, 4, 7])
+
+
+@pytest.mark.parametrize("kind", ["object", "str", "category"])
+def test_dates_are_read_in_place_with_what_is_no_date_missing(kind: str) -> None:
+    days = pd.Series(["2026-01-02", None, "2026-01-03T04:05:06+01:00", "soon", "2026-01-02"], index=[3, 3, 5, 6, 7])
+    read = parse_dates(days.astype(kind), "ISO8601")  # type: ignore[call-overload]
+    assert read is not None
+    expected = [
+        pd.Timestamp("2026-01-02"),
+        pd.NaT,
+        pd.Timestamp("2026-01-03T03:05:06"),
+        pd.NaT,
+        pd.Timestamp("2026-01-02"),
+    ]
+    assert read[0].fillna(pd.Timestamp(0)).tolist() == pd.Series(expected).fillna(pd.Timestamp(0)).tolist()
+    assert read[0].index.tolist() == [3, 3, 5, 6, 7]
+    nothing = parse_dates(pd.Series([None, None], dtype="object"), "%d.%m.%Y")
+    assert nothing is not None and nothing[0].isna().all()
