@@ -62,6 +62,7 @@ def bootstrap(
     of a label as there are.
     """
     import numpy as np
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     random = np.random.default_rng(seed)
     everything = np.arange(rows)
@@ -77,9 +78,11 @@ def bootstrap(
         members = [np.searchsorted(kept, m) for m in members]
         prepared = statistics(kept)
     values: dict[Key, list[NDArray[Any]]] = {key: [] for key in prepared}
-    for weights in _weights(members, sizes, len(kept), resamples, random):
-        for key, statistic in prepared.items():
-            values[key].append(statistic(weights))
+    # products as small as these take ten times as long on two threads as on one
+    with threadpool_limits(1, "blas"):
+        for weights in _weights(members, sizes, len(kept), resamples, random):
+            for key, statistic in prepared.items():
+                values[key].append(statistic(weights))
     drawn = {key: np.concatenate(parts) for key, parts in values.items()}
     if len(kept) < rows:
         expected = np.ones((1, len(kept)))
