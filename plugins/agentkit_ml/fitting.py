@@ -100,12 +100,13 @@ def fit(job: Job, limit: Limit, ctx: ToolContext) -> Fitted:
         choice = _choice(search, job)
         if not search.interrupted:
             ctx.progress(f"Fitting {_named(choice)} on all {len(train)} training rows", 0.88)
+        began = time.perf_counter()
         committee = fitted(choice, prepared, numbers, folds, search.setting, list(target.classes))
         scored = Pipeline([("columns", columns), ("model", committee)])
         seen = outcome(scored, raw.iloc[test], target.values[test], target.task, target.classes, target.positive)
         learned = _train_score(scored, raw, target, train, job.metric)
         final = scored
-        if not search.interrupted:
+        if not search.interrupted and time.perf_counter() - began < search.room():
             ctx.progress(f"Fitting the same once more, on all {len(raw)} rows", 0.92)
             values = _numbers(target.values, target.classes)
             whole = fitted(choice, columns.transform(raw), values, folds, search.setting, list(target.classes))
@@ -192,9 +193,11 @@ def _search(
     from agentkit_ml.engine.search import Search
 
     target = job.target
+    setting = Setting(len(target.classes), job.metric in _BY_RANK, SEED)
     folds = Folds(
         prepared, numbers, job.splitter.folds(train),
         lambda encoding: encode_step(job.profile, job.columns, target.task, SEED, encoding, job.options),
+        setting.trees,
     )  # fmt: skip
     metric = METRICS[job.metric]
     sign = 1.0 if metric.greater_is_better else -1.0
@@ -204,7 +207,6 @@ def _search(
         seen = _outcome(predictions, truths[fold], target.task, target.classes, target.positive)
         return sign * metric.compute(seen)
 
-    setting = Setting(len(target.classes), job.metric in _BY_RANK, SEED)
     deadline = None if limit.seconds is None else started + limit.seconds
     return Search(folds, setting, measure, lambda score: sign * score, ctx, deadline, limit.trials), folds
 
@@ -216,7 +218,7 @@ def _choice(search: Search, job: Job) -> Choice:
     serious = [t for t in search.trials if t.algorithm != "dummy"]
     if search.interrupted or len(job.algorithms) <= 2 or not serious:
         return Choice([(search.best, 1.0)], search.best.score)
-    return choose(serious, search.measure)
+    return choose(serious, search.measure, search.room())
 
 
 def _import_engines(algorithms: Sequence[Algorithm]) -> None:

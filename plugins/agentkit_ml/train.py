@@ -164,6 +164,8 @@ def train(
         limit = Limit(ctx.settings.section("ml", MLSettings).budget_seconds)
     fitted = fit(job, limit, ctx)
     began = time.perf_counter()
+    if not (fitted.training.refit or fitted.interrupted):
+        ctx.note("There was no time to fit once more on all rows: the model has not learned from the held-back ones.")
     if fitted.interrupted:
         ctx.note("The search was interrupted: this is the best model that was found until then.")
     else:

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from agentkit_ml.engine.committee import choose
+from agentkit_ml.engine.committee import MEMBERS, choose
 from agentkit_ml.engine.families import FAMILIES, Data, OutOfTime, Setting, Watch, fit, predicted
-from agentkit_ml.engine.search import MEMBERS, Trial
+from agentkit_ml.engine.search import Trial
 from agentkit_ml.engine.trials import proposals
 
 from agentkit.context import cancellation

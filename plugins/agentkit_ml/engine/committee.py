@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.metaestimators import available_if
 
 from agentkit_ml.engine.families import FAMILIES, Data, Setting, Watch, fit, more_rounds, predicted
-from agentkit_ml.engine.search import MEMBERS, Trial
+from agentkit_ml.engine.search import FITS, Trial
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
     from agentkit_ml.engine.folds import Folds
 
+MEMBERS = 4
+"""Models that are put together at most."""
 _STEPS = 20
 _LIBRARY = 12
 _GAIN = 1e-4
@@ -81,10 +84,11 @@ class Choice:
     score: float
 
 
-def choose(trials: Sequence[Trial], measure: Callable[[int, NDArray[Any]], float]) -> Choice:
+def choose(trials: Sequence[Trial], measure: Callable[[int, NDArray[Any]], float], room: float = math.inf) -> Choice:
     """Greedy selection with replacement from the trials' predictions of the folds (Caruana et al. 2004, ICML).
 
-    It begins with the best trial: on the folds the choice is never worse than that.
+    It begins with the best trial: on the folds the choice is never worse than that. `room`: seconds for the last fits
+    of all members.
     """
     library = sorted(trials, key=lambda t: -t.score)[:_LIBRARY]
     best = library[0]
@@ -94,7 +98,9 @@ def choose(trials: Sequence[Trial], measure: Callable[[int, NDArray[Any]], float
     kept = Choice([(best, 1.0)], score)
     for _ in range(_STEPS if len(library) > 1 else 0):
         size = sum(counts.values())
-        open_to = [i for i in range(len(library)) if len(counts) < MEMBERS or i in counts]
+        left = room / FITS - sum(library[i].refit for i in counts)
+        fits = [i for i in range(len(library)) if len(counts) < MEMBERS and library[i].refit < left]
+        open_to = [*counts, *(i for i in fits if i not in counts)]
         gains = {
             i: _mean([measure(f, (sums[f] + p) / (size + 1)) for f, p in enumerate(library[i].predictions)])
             for i in open_to

@@ -21,6 +21,7 @@ MOST_ROUNDS = 3_000
 """Trees of a boosted model at most; early stopping on the fold's other rows ends it long before."""
 _PATIENCE = 40
 _TREES = 25
+_MANY_TREES = 8
 _LINEAR_ROWS = 100_000
 _PROBE_ROWS, _PROBE_TREES, _USUAL_TREES = 10_000, 8, 120
 
@@ -40,6 +41,16 @@ class Setting:
     classes: int
     by_rank: bool
     seed: int
+
+    @property
+    def trees(self) -> int:
+        """Trees of one round of boosting."""
+        return self.classes if self.classes > 2 else 1
+
+    def paced(self, params: Params) -> Params:
+        """2.5 times the learning rate where a round has many trees: as good, in half the time."""
+        fast = {"learning_rate": 2.5 * params["learning_rate"]} if self.trees > _MANY_TREES else {}
+        return {**params, **fast}
 
 
 @dataclass(frozen=True)
@@ -153,8 +164,9 @@ def _lightgbm(work: Work) -> Fit:
     data, watch, by_rank = work.data, work.watch, work.setting.by_rank
     kind = LGBMClassifier if work.setting.classes else LGBMRegressor
     # columns at a time: sums are then the same with any number of threads
+    params = work.setting.paced(work.params)
     model = kind(
-        **work.params, n_estimators=watch.rounds or MOST_ROUNDS, random_state=work.setting.seed, verbosity=-1,
+        **params, n_estimators=watch.rounds or MOST_ROUNDS, random_state=work.setting.seed, verbosity=-1,
         n_jobs=_threads(), deterministic=True, force_col_wise=True, subsample_freq=1,
     )  # fmt: skip
     check = [lambda _env: watch.check()]
@@ -179,8 +191,9 @@ def _xgboost(work: Work) -> Fit:
 
     data, rows = work.data, work.watch.rows
     kind = XGBClassifier if work.setting.classes else XGBRegressor
+    params = work.setting.paced(work.params)
     model = kind(
-        **work.params, n_estimators=work.watch.rounds or MOST_ROUNDS, random_state=work.setting.seed,
+        **params, n_estimators=work.watch.rounds or MOST_ROUNDS, random_state=work.setting.seed,
         n_jobs=_threads(), tree_method="hist", enable_categorical=True,
         early_stopping_rounds=_PATIENCE if rows else None,
         eval_metric="auc" if work.setting.by_rank and rows else None, callbacks=[Check()],

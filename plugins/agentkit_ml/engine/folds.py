@@ -15,22 +15,27 @@ if TYPE_CHECKING:
 
     from agentkit_ml.splits import Pair
 
-MANY_CELLS = 10_000_000
-"""Training cells beyond which one fold is compared on: it has rows enough, and encoded copies take memory."""
+MUCH_WORK = 3_000_000
+"""Rows x columns x trees a round (one, or one for each of several classes) beyond which one fold is compared on: a
+default is then fitted once for every family instead of three times for one."""
 
 
 @dataclass
 class Folds:
-    """`frame` are the typed training rows, `values` class numbers or floats, `encoder` makes an unfitted encoder."""
+    """`frame` are the typed training rows, `values` class numbers or floats, `encoder` makes an unfitted encoder.
+
+    `trees`: of a boosted model's round.
+    """
 
     frame: DataFrame
     values: NDArray[Any]
     pairs: Sequence[Pair]
     encoder: Callable[[Encoding], Any]
+    trees: int = 1
     _encoded: dict[tuple[int, Encoding], tuple[Data, Data]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.frame.size > MANY_CELLS:
+        if self.frame.size * self.trees > MUCH_WORK:
             self.pairs = self.pairs[-1:]
 
     def __len__(self) -> int:

@@ -21,11 +21,10 @@ if TYPE_CHECKING:
 
     from agentkit.context import ToolContext
 
-MEMBERS = 4
-"""Models that are put together at most."""
 FITS = 2
 """Each of them is fitted twice in the end: on the training rows, whose held-back rows score it, and on all rows."""
-_UNKNOWN = 1.5
+_ROOM = 1.2
+_SHARE = 3
 _PROGRESS = 0.85  # of the whole training; the last fits and the storing follow
 
 
@@ -110,7 +109,9 @@ class Search:
             trial, folds = self._try(proposal)
             skipped = "" if trial else "Given up: most other settings did better on the same folds."
         except OutOfTime as error:
-            trial, folds, skipped, self._over = None, 0, str(error), True
+            trial, folds, skipped = None, 0, str(error)
+            # a family that is too dear leaves time for others; after the defaults there is none left
+            self._over = proposal.prunable
         seconds = time.perf_counter() - began
         if trial:
             self.trials.append(trial)
@@ -156,26 +157,23 @@ class Search:
         others = [sum(s[:done]) / done for s in self._partial[1:]]
         return done < len(self.folds) and len(others) >= 3 and sum(scores) / done < statistics.median(others)
 
-    def _reserve(self) -> float:
-        """Seconds that the last fits take."""
-        top = sorted(self._serious(), key=lambda t: -t.score)[: 2 * MEMBERS]
-        return FITS * sum(sorted(t.refit for t in top)[-MEMBERS:])
+    def room(self) -> float:
+        """Seconds until the deadline."""
+        return float("inf") if self.deadline is None else self.deadline - time.perf_counter()
 
     def _left(self) -> float:
-        if self.deadline is None:
-            return float("inf")
-        return self.deadline - self._reserve() - time.perf_counter()
+        """Seconds until the last fits of the best so far must begin."""
+        return self.room() - (_ROOM * FITS * self.best.refit if self._serious() else 0.0)
 
     def _check_time(self, algorithm: Algorithm) -> None:
-        known = self._fold_seconds.get(algorithm)
-        cost = _UNKNOWN * max(self._fold_seconds.values(), default=0.0) if known is None else known
+        cost = self._fold_seconds.get(algorithm, 0.0)
         if algorithm != "dummy" and cost > self._left():
             raise OutOfTime(self._too_dear(algorithm, cost))
 
     def _watch(self, algorithm: Algorithm, other: Data) -> Watch:
         stopped = cancellation.get()
-        # a first fit whose cost nobody knew leaves room for its own last fits
-        share = 1 if self._serious() else 1 + FITS
+        # a fit whose cost nobody knew leaves time for its own last fits, or for other families
+        share = 1 if algorithm in self._fold_seconds else _SHARE
         end = None if self.deadline is None else time.perf_counter() + max(0.0, self._left()) / share
 
         def check() -> None:
