@@ -163,6 +163,9 @@ def _learned(found: TrainedModel, ctx: ToolContext) -> tuple[NDArray[Any], float
     if training.train_rows + training.test_rows > _MOST_COMPARED:
         return None
     try:
+        # a name that no longer exists would be repaired to a near one, with a note that is out of place here
+        if not ctx.path(training.dataset.partition("#")[0]).exists():
+            return None
         origin = ctx.dataset(training.dataset)
         if origin.digest != training.digest:
             return None

@@ -281,6 +281,15 @@ def _held_back(tool: Tool, model: str) -> list[int]:
     return Tracking(CallContext(Services(load_settings()))).model(model).held_back()
 
 
+def test_a_training_file_that_was_moved_is_no_trouble(tool: Tool) -> None:
+    model = stay_model(tool)
+    Path("stays_linear.csv").rename("stays_linear2.csv")
+    customers(200, seed=7).to_csv("may.csv", index=False)
+    result = tool("evaluate", model=model, dataset="may.csv", by_model=True)
+    assert result.rows == 200
+    assert result.notes == []
+
+
 def test_every_look_at_held_back_rows_is_counted(tool: Tool) -> None:
     model = trained(tool, customers(300, seed=8), "looked_at", "stays", "dummy")
     first, second = (tool("evaluate", model=model, dataset="looked_at.csv") for _ in range(2))
