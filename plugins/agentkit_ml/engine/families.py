@@ -131,7 +131,8 @@ def _extra_trees(work: Work) -> Fit:
 
 def _grown(kind: Any, work: Work) -> Fit:
     """A forest grown some trees at a time, so that it can be stopped; the trees are those of a forest grown at once."""
-    trees = work.params["n_estimators"]
+    # a tree's leaf holds a number for each class: a forest of many classes is a file of hundreds of megabytes
+    trees = work.params["n_estimators"] // (2 if work.setting.trees > _MANY_TREES else 1)
     model = kind(**work.params, random_state=work.setting.seed, warm_start=True)
     for grown in range(_TREES, trees + _TREES, _TREES):
         work.watch.check()
