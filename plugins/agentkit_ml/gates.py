@@ -177,9 +177,11 @@ def _run(found: TrainedModel) -> Finding:
     except MlflowException:
         run = None
     logged = run.data.metrics.get(metric) if run else None
-    if run is None or run.info.status != "FINISHED" or logged is None:
-        text = f"The MLflow run {found.run_id} is missing or incomplete. Train it again."
+    kept = run is not None and run.info.lifecycle_stage == "active" and run.info.status == "FINISHED"
+    if not kept or logged is None:
+        text = f"The MLflow run {found.run_id} is deleted, missing or incomplete. Restore it or train again."
         return Finding(gate="tracked_run", level="block", text=text)
+    assert run is not None
     text = f"MLflow run {found.run_id} has {len(run.data.params)} parameters and {len(run.data.metrics)} metrics."
     return Finding(gate="tracked_run", level="ok", text=text, value=len(run.data.metrics))
 

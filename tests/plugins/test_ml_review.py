@@ -112,6 +112,7 @@ def test_what_is_wrong_blocks_or_needs_work_and_says_what_to_do(tool: Tool) -> N
     found.tracking.client.delete_run(found.run_id)
     gone = {g.gate: g.text for g in tool("review_training", model=str(found.handle)).gates if g.level != "ok"}
     assert "is no longer there" in gone["file_unchanged"]
+    assert "is deleted, missing or incomplete" in gone["tracked_run"]
 
 
 def test_labels_of_noise_are_blocked(tool: Tool) -> None:
