@@ -1,6 +1,6 @@
 """`make bench`: how fast agentkit is, always as a ratio against a named baseline in the same run.
 
-python -m evals.bench [startup] [turn] [threads] [first-token]
+python -m evals.bench [startup] [turn] [threads] [first-token] [predict]
 """
 
 from __future__ import annotations
@@ -195,6 +195,13 @@ def _first_token(folder: str, environment: dict[str, str]) -> float:
     return float(done.stdout.split()[0])
 
 
+def predict() -> None:
+    """The tool `predict` against the same pipeline called by hand on the file's batches: throughput, memory."""
+    from evals.bench_predict import predict_bench
+
+    predict_bench()
+
+
 def timed(work: Callable[[], object]) -> float:
     """Seconds that the work takes."""
     start = time.perf_counter()
@@ -202,7 +209,7 @@ def timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-BENCHES = {"startup": startup, "turn": turn, "threads": threads, "first-token": first_token}
+BENCHES = {"startup": startup, "turn": turn, "threads": threads, "first-token": first_token, "predict": predict}
 
 if __name__ == "__main__":
     for name in sys.argv[1:] or BENCHES:
