@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from agentkit.errors import TrainingError
 from agentkit_ml.engine.families import FAMILIES, Algorithm, Setting, label
 from agentkit_ml.features import FeatureOptions, columns_step, encode_step
-from agentkit_ml.metrics import METRICS, Outcome, Task
+from agentkit_ml.metrics import METRICS, Outcome, Task, number
 from agentkit_ml.record import Training, baseline_of, baseline_outcome, outcome
 from agentkit_ml.runtime import fitting_threads
 
@@ -157,7 +157,7 @@ def _fitted(job: Job, done: _Done, folds: Folds, train: NDArray[Any], test: NDAr
         test_rows=len(test), seconds=done.seconds, candidates=search.candidates, split_why=job.splitter.why,
         findings=findings, train_score=done.learned, intervals=assessment.intervals,
         trials=sum(c.folds > 0 for c in search.candidates), members=_weights(done.choice),
-        refit=done.final is not done.scored,
+        refit=done.final is not done.scored, choice=_compared(search, len(train)),
         features=[f"For {label(best)}:", *decisions(job.profile, job.columns, job.options, FAMILIES[best].encoding)],
     )  # fmt: skip
     held_back = [int(r) for r in target.rows[test]]
@@ -165,6 +165,23 @@ def _fitted(job: Job, done: _Done, folds: Folds, train: NDArray[Any], test: NDAr
         training, done.final, done.scored, held_back, raw.iloc[train[:100]], done.seen, assessment,
         _learning(job, done, folds), search.interrupted,
     )  # fmt: skip
+
+
+def _compared(search: Search, train: int) -> str:
+    """Whether the best family can be told from the next one on the folds."""
+    from agentkit_ml.significance import SIGNIFICANT, corrected_resampled_t, p_text
+
+    best = search.best
+    others = [t for t in search.trials if t.algorithm not in (best.algorithm, "dummy")]
+    if not others:
+        return ""
+    second = max(others, key=lambda t: t.score)
+    differences = [a - b for a, b in zip(best.scores, second.scores, strict=True)]
+    test = train / len(best.scores) if len(best.scores) > 1 else train / 5
+    found = corrected_resampled_t(differences, train - test, test)
+    verdict = "can be told from chance" if found.p < SIGNIFICANT else "cannot be told from chance"
+    one, other = (f"{label(t.algorithm)} ({number(search.told(t.score))})" for t in (best, second))
+    return f"{one} against {other} on the folds: the difference {verdict} ({p_text(found.p)}, {found.name})."
 
 
 def _learning(job: Job, done: _Done, folds: Folds) -> list[tuple[int, float, float]]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Candidate(BaseModel):
-    """One trial of the search. `score` is the mean over `folds` folds; None if it was skipped or given up."""
+    """One trial of the search. `score` is the mean of `scores`, one a fold; None if it was skipped or given up."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -24,6 +24,7 @@ class Candidate(BaseModel):
     seconds: float
     skipped: str = ""
     params: dict[str, Any] = {}
+    scores: list[float] = []
 
 
 class Finding(BaseModel):
@@ -56,7 +57,8 @@ class Training(BaseModel):
     Scores are on held-back rows, `train_score` is the metric on the training rows, `intervals` are 95% bootstrap
     intervals of `metrics`. `trials`: settings that the search tried; `members`: weights of an ensemble's models.
     `refit`: the model to use has learned from all rows with these settings, the held-back ones included; what is told
-    of these is from a model that has not. `features`: what became of the columns, in sentences.
+    of these is from a model that has not. `features`: what became of the columns, in sentences. `choice`: whether
+    the best family can be told from the next one.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -88,6 +90,7 @@ class Training(BaseModel):
     members: dict[str, float] = {}
     refit: bool = False
     features: list[str] = []
+    choice: str = ""
 
     @property
     def score(self) -> float:

@@ -35,7 +35,8 @@ class TrainResult(ToolResult):
 
     `intervals`: 95% intervals of `metrics`. `train_score`: the metric on rows that were learned from. `members`:
     algorithms that vote, with their shares. `findings`: what the checks of the data and the split found. `features`:
-    what became of the columns. `seconds`: of the search and all fits; `record_seconds`: of figures, report and storing.
+    what became of the columns. `choice`: whether the best family can be told from the next one. `seconds`: of the
+    search and all fits; `record_seconds`: of figures, report and storing.
     """
 
     model: str
@@ -65,6 +66,7 @@ class TrainResult(ToolResult):
     figures: list[Figure]
     report: str
     features: list[str]
+    choice: str
 
     def brief(self) -> str:
         others = [shown(m, v) for m, v in self.metrics.items() if m != self.metric][:4]
@@ -205,7 +207,7 @@ def _job(
     _check_columns(data, target, time_column, group_column)
     frame = data.frame()
     wanted = read_target(frame[target], task)
-    chosen_metric = choose_metric(metric, wanted.task)
+    chosen_metric = choose_metric(metric, wanted.task, [int((wanted.values == c).sum()) for c in wanted.classes])
     splitter = make_splitter(split, frame, wanted, time_column=time_column, group_column=group_column, seed=SEED)
     profile = profile_frame(frame, data.name, data.digest)
     grouped = {group_column: "groups rows"} if group_column and splitter.kind == "group" else {}

@@ -46,7 +46,7 @@ def write_training_report(name: str, job: Job, fitted: Fitted, ctx: ToolContext)
     )
     report = Report(
         title=f"Training of {training.target!r} on {training.dataset}", model=f"model:{name}",
-        dataset=f"{training.dataset}, held back", training=training,
+        dataset=training.dataset, training=training,
         assessment=fitted.assessment, pictures=pictures, notes=fitted.assessment.notes, next_steps=_next_steps(fitted),
     )  # fmt: skip
     return Written(pictures, write_report(folder / "report.html", report), time.perf_counter() - began)

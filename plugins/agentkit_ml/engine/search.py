@@ -119,6 +119,7 @@ class Search:
             Candidate(
                 algorithm=proposal.algorithm, score=self.told(trial.score) if trial else None, folds=folds,
                 seconds=seconds, skipped=skipped, params=proposal.params,
+                scores=[self.told(s) for s in trial.scores] if trial else [],
             )
         )  # fmt: skip
         return trial.score if trial else None
