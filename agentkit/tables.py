@@ -214,12 +214,24 @@ class ArrowReader:
     def batches(self, rows: int, columns: list[str] | None) -> Iterator[DataFrame]:
         start = 0
         with self._explained():
-            for batch in self.data.to_batches(columns=columns, batch_size=rows):
+            for batch in self._record_batches(rows, columns):
                 if batch.num_rows:
                     frame = cast("DataFrame", batch.to_pandas(ignore_metadata=True))
+                    frame = frame.reindex(columns=columns or self.columns())
                     frame.index += start
                     start += len(frame)
                     yield frame
+
+    def _record_batches(self, rows: int, columns: list[str] | None) -> Iterator[Any]:
+        """Parquet file by file: Arrow's scanner reads ahead, and keeps more the more rows there are."""
+        import pyarrow.parquet as pq
+
+        if self.format != "parquet":
+            yield from self.data.to_batches(columns=columns, batch_size=rows)
+            return
+        for path in self.data.files:
+            with pq.ParquetFile(path, pre_buffer=False) as file:
+                yield from file.iter_batches(rows, columns=columns)
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

@@ -77,7 +77,9 @@ class TrainResult(ToolResult):
         told = shown(self.metric, self.score)
         guess = shown(self.metric, self.baseline)
         tried = ", ".join(f"{label(a)} {number(s)}" for a, s in self._best_of_each().items())
-        looks = "".join(f"{_LEVELS[f.level]}: {f.text}\n" for f in self.findings if f.level != "ok")
+        found = [f for f in self.findings if f.level != "ok"]
+        looks = "".join(f"{_LEVELS[f.level]}: {f.text[:200]}\n" for f in found[:2])
+        looks += f"{len(found) - 2} more findings: review_training {self.model}.\n" if len(found) > 2 else ""
         return (
             f"Trained {self.model} to predict {self.target!r} ({_TASKS[self.task]}) from {len(self.columns)} columns "
             f"of {self.dataset}. Algorithm: {' + '.join(label(a) for a in self.members)}.\n"
@@ -144,6 +146,7 @@ def train(
         float | None, Field(gt=0, le=86_400, description="Most seconds to spend (usually 60)")
     ] = None,
     name: Annotated[str | None, Field(description="Name for the model; else the file's name")] = None,
+    ignore: Annotated[list[str] | None, Field(description="Columns to leave out")] = None,
     trials: Annotated[
         int | None, Field(ge=2, le=10_000, description="Try this many settings, instead of a time limit")
     ] = None,
@@ -160,7 +163,9 @@ def train(
 
     prepare_process()
     ctx.progress(f"Reading {dataset}", 0.0)
-    job = _job(ctx, dataset, target, task, model, split, time_column or None, group_column or None, metric)
+    job = _job(
+        ctx, dataset, target, task, model, split, time_column or None, group_column or None, metric, ignore or ()
+    )
     limit = Limit(budget_seconds, trials)
     if not (budget_seconds or trials):
         limit = Limit(ctx.settings.section("ml", MLSettings).budget_seconds)
@@ -193,25 +198,30 @@ def train(
 
 def _job(
     ctx: ToolContext, dataset: str, target: str, task: Any, model: Any, split: Any, time_column: str | None,
-    group_column: str | None, metric: str,
+    group_column: str | None, metric: str, ignore: Sequence[str],
 ) -> Job:  # fmt: skip
     """Read the data and settle all that can be settled without fitting."""
     from agentkit_ml.features import chosen_columns
     from agentkit_ml.fitting import SEED, Job
     from agentkit_ml.splits import make_splitter
-    from agentkit_ml.target import read_target, repaired
+    from agentkit_ml.target import hints, read_target, repaired
 
     data = ctx.dataset(dataset)
     target = repaired(target, data.columns, ctx) or target
     time_column, group_column = (repaired(c, data.columns, ctx) for c in (time_column, group_column))
+    unwanted = [repaired(c, data.columns, ctx) or c for c in ignore]
     _check_columns(data, target, time_column, group_column)
+    data.require(unwanted, ", which ignore names")
     frame = data.frame()
     wanted = read_target(frame[target], task)
     chosen_metric = choose_metric(metric, wanted.task, [int((wanted.values == c).sum()) for c in wanted.classes])
     splitter = make_splitter(split, frame, wanted, time_column=time_column, group_column=group_column, seed=SEED)
     profile = profile_frame(frame, data.name, data.digest)
-    grouped = {group_column: "groups rows"} if group_column and splitter.kind == "group" else {}
-    columns, left_out = chosen_columns(profile, target, grouped)
+    for note in hints(frame, wanted, profile):
+        ctx.note(note)
+    asked = dict.fromkeys(unwanted, "as asked")
+    asked |= {group_column: "groups rows"} if group_column and splitter.kind == "group" else {}
+    columns, left_out = chosen_columns(profile, target, asked)
     if not columns:
         why = _reasons(left_out) or "there is no other column"
         raise TrainingError(f"{data.name!r} has nothing to learn from beside {target!r}: {why}. Add columns.")
