@@ -34,7 +34,7 @@ _BY_HAND = """
 import json, resource, sys, time
 from agentkit.calls import CallContext, Services
 from agentkit.settings import load_settings
-from agentkit_ml.tracking import Tracking
+from agentkit_ml.registry.tracking import Tracking
 import pyarrow.parquet as pq
 with_services = Services(load_settings())
 found = Tracking(CallContext(with_services)).model(sys.argv[1])

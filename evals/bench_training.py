@@ -89,7 +89,7 @@ def agentkit(train: pd.DataFrame, test: pd.DataFrame, case: Case, budget: float)
                 "train", dataset="train.parquet", target=case.target, metric=case.metric, budget_seconds=budget,
                 group_column=case.group,
             )  # fmt: skip
-            from agentkit_ml.tracking import Tracking
+            from agentkit_ml.registry.tracking import Tracking
 
             pipeline = Tracking(CallContext(agent.services)).model(made.model).pipeline
             print(f"    {made.trials} trials in {made.seconds:.1f} s: {made.members}", file=sys.stderr)

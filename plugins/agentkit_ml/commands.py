@@ -11,7 +11,7 @@ import click
 from agentkit.cli.common import json_option, plugins, print_json, settings
 
 if TYPE_CHECKING:
-    from agentkit_ml.tracking import Tracking
+    from agentkit_ml.registry.tracking import Tracking
 
 
 @click.group()
@@ -36,7 +36,7 @@ def promote(model: str, as_json: bool) -> None:
       agentkit ml promote model:churn/3
       agentkit ml promote model:churn@challenger --json
     """
-    from agentkit_ml.aliases import promote as make_champion
+    from agentkit_ml.registry.aliases import promote as make_champion
 
     with _tracking() as tracking:
         found = tracking.model(model)
@@ -59,7 +59,7 @@ def card(model: str) -> None:
 @contextmanager
 def _tracking() -> Iterator[Tracking]:
     from agentkit.calls import CallContext, Services
-    from agentkit_ml.tracking import Tracking
+    from agentkit_ml.registry.tracking import Tracking
 
     with closing(Services(settings(), plugins=plugins())) as services:
         yield Tracking(CallContext(services))

@@ -12,17 +12,17 @@ from pydantic import BaseModel, ConfigDict, Field
 from agentkit.context import ToolContext
 from agentkit.errors import BadInput
 from agentkit.results import Artifact, Figure, Table, ToolResult
+from agentkit_ml.assess.significance import SIGNIFICANT, Significance, p_text
 from agentkit_ml.metrics import METRICS, MetricChoice, Outcome, choose_metric, measurable, number, shown
+from agentkit_ml.registry.tracking import Tracking, TrainedModel
 from agentkit_ml.runtime import fitting_threads, prepare_process
-from agentkit_ml.significance import SIGNIFICANT, Significance, p_text
-from agentkit_ml.tracking import Tracking, TrainedModel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from agentkit.datasets import Dataset
-    from agentkit_ml.intervals import Bootstrap
-    from agentkit_ml.statistics import Statistic
+    from agentkit_ml.assess.intervals import Bootstrap
+    from agentkit_ml.assess.statistics import Statistic
 
 MOST_MODELS = 20
 
@@ -172,8 +172,8 @@ def _predictions(
     found: Sequence[TrainedModel], data: Dataset, notes: list[str], ctx: ToolContext
 ) -> tuple[dict[str, Outcome], dict[str, float]]:
     """What each model says of the rows that count for all, and the seconds that 1,000 rows took."""
-    from agentkit_ml.scoring import countable_rows, predicted
-    from agentkit_ml.test_use import note_use, told
+    from agentkit_ml.assess.scoring import countable_rows, predicted
+    from agentkit_ml.registry.test_use import note_use, told
 
     frame = countable_rows(found, data, ctx, notes)
     outcomes, seconds = {}, {}
@@ -203,10 +203,10 @@ def _compare(
     found: Sequence[TrainedModel], outcomes: dict[str, Outcome], seconds: dict[str, float], metric: str
 ) -> tuple[list[ComparedModel], str, float]:
     """The models, the best first; the name of the test; the metric without a model."""
-    from agentkit_ml.intervals import bootstrap, percentile, resamples_for, strata
+    from agentkit_ml.assess.intervals import bootstrap, percentile, resamples_for, strata
+    from agentkit_ml.assess.significance import holm
     from agentkit_ml.metrics import score
     from agentkit_ml.record import baseline_outcome
-    from agentkit_ml.significance import holm
 
     one = next(iter(outcomes.values()))
     guess = baseline_outcome(found[0].training.baseline, one.truth, one.task, one.classes, one.positive)
@@ -240,7 +240,7 @@ def _compare(
 
 
 def _test(best: str, other: str, outcomes: dict[str, Outcome], made: Bootstrap[str], metric: str) -> Significance:
-    from agentkit_ml.significance import mcnemar, paired_bootstrap
+    from agentkit_ml.assess.significance import mcnemar, paired_bootstrap
 
     one, two = outcomes[best], outcomes[other]
     if metric == "accuracy":
@@ -249,8 +249,8 @@ def _test(best: str, other: str, outcomes: dict[str, Outcome], made: Bootstrap[s
 
 
 def _figure(compared: list[ComparedModel], metric: str, baseline: float, data: Dataset, ctx: ToolContext) -> Figure:
-    from agentkit_ml.figures import bars, save
     from agentkit_ml.places import shown_path
+    from agentkit_ml.reports.figures import bars, save
 
     asked = repr((data.digest, metric, [m.model for m in compared])).encode()
     folder = ctx.storage.artifacts() / "comparisons"

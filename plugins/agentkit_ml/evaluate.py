@@ -14,21 +14,21 @@ from agentkit.context import ToolContext
 from agentkit.datasets import Dataset
 from agentkit.errors import WorkspaceError
 from agentkit.results import Figure, Table
-from agentkit_ml.assessment import Assessment, assess, changed
-from agentkit_ml.costs import Costs, read_costs
+from agentkit_ml.assess.assessment import Assessment, assess, changed
+from agentkit_ml.assess.costs import Costs, read_costs
+from agentkit_ml.assess.scoring import ScoredRows, scored_rows
 from agentkit_ml.evaluate_result import EvaluateResult
 from agentkit_ml.metrics import Outcome, number
-from agentkit_ml.pictures import MOST_CLASSES
 from agentkit_ml.places import shown_path
 from agentkit_ml.record import baseline_outcome
-from agentkit_ml.report import is_report
+from agentkit_ml.registry.tracking import Tracking, TrainedModel
+from agentkit_ml.reports.pictures import MOST_CLASSES
+from agentkit_ml.reports.report import is_report
 from agentkit_ml.runtime import fitting_threads, prepare_process
-from agentkit_ml.scoring import ScoredRows, scored_rows
-from agentkit_ml.tracking import Tracking, TrainedModel
 
 if TYPE_CHECKING:
-    from agentkit_ml.importance import Importances
-    from agentkit_ml.pictures import Picture
+    from agentkit_ml.assess.importance import Importances
+    from agentkit_ml.reports.pictures import Picture
 
 _WORST = 10
 _CELLS = 6
@@ -114,7 +114,7 @@ def _report_path(report: str | bool, ctx: ToolContext) -> Path | bool:
 
 
 def _importances(found: TrainedModel, rows: ScoredRows, metric: str, ctx: ToolContext) -> Importances:
-    from agentkit_ml.importance import permutation_importance
+    from agentkit_ml.assess.importance import permutation_importance
 
     pipeline = found.scored if rows.held_back else found.pipeline
     made = permutation_importance(
@@ -135,9 +135,9 @@ def _place(found: TrainedModel, data: Dataset, groups: _Groups, costs: Any) -> s
 def _result(
     work: _Work, groups: _Groups, costs: Costs | None, folder: Path, page: Path | bool, ctx: ToolContext
 ) -> EvaluateResult:
-    from agentkit_ml.fairness import fairness
-    from agentkit_ml.pictures import draw
-    from agentkit_ml.slices import measure_slices
+    from agentkit_ml.assess.fairness import fairness
+    from agentkit_ml.assess.slices import measure_slices
+    from agentkit_ml.reports.pictures import draw
 
     training, seen, found = work.found.training, work.rows.outcome, work.assessment
     ctx.progress("Measuring parts of the rows", 0.8)
@@ -163,7 +163,7 @@ def _result(
 
 
 def _report(path: Path, work: _Work, result: EvaluateResult, pictures: list[Picture]) -> Path:
-    from agentkit_ml.report import Report, write_report
+    from agentkit_ml.reports.report import Report, write_report
 
     return write_report(
         path,

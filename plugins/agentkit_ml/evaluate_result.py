@@ -6,12 +6,12 @@ from pydantic import Field
 
 from agentkit.profiles import listed
 from agentkit.results import Artifact, Figure, File, Table, ToolResult
-from agentkit_ml.assessment import Assessment, Change
-from agentkit_ml.fairness import Fairness
-from agentkit_ml.importance import Importances
+from agentkit_ml.assess.assessment import Assessment, Change
+from agentkit_ml.assess.fairness import Fairness
+from agentkit_ml.assess.importance import Importances
+from agentkit_ml.assess.significance import p_text
+from agentkit_ml.assess.slices import Slice
 from agentkit_ml.metrics import METRICS, number, shown
-from agentkit_ml.significance import p_text
-from agentkit_ml.slices import Slice
 
 _FAR_APART = 0.1
 _FEW_OF_THE_MOST = 0.8

@@ -14,8 +14,8 @@ from agentkit.profiles import as_numbers
 from agentkit.results import Figure
 from agentkit_ml.explain_result import ExplainResult
 from agentkit_ml.metrics import measurable
+from agentkit_ml.registry.tracking import Tracking, TrainedModel
 from agentkit_ml.runtime import fitting_threads, prepare_process
-from agentkit_ml.tracking import Tracking, TrainedModel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from agentkit.datasets import Dataset
-    from agentkit_ml.contributions import Contributions
-    from agentkit_ml.importance import Importances
-    from agentkit_ml.response import Response
+    from agentkit_ml.assess.importance import Importances
+    from agentkit_ml.reasons.contributions import Contributions
+    from agentkit_ml.reasons.response import Response
 
 _EFFECTS = 6
 _BARS = 20
@@ -66,9 +66,9 @@ def explain(
 
 
 def _model(found: TrainedModel, data: Dataset, folder: Path, ctx: ToolContext) -> ExplainResult:
-    from agentkit_ml import figures
-    from agentkit_ml.effects import effect
-    from agentkit_ml.response import Response
+    from agentkit_ml.reasons.effects import effect
+    from agentkit_ml.reasons.response import Response
+    from agentkit_ml.reports import figures
 
     training = found.training
     frame, importances = _importances(found, data, ctx)
@@ -90,8 +90,8 @@ def _model(found: TrainedModel, data: Dataset, folder: Path, ctx: ToolContext) -
 
 def _importances(found: TrainedModel, data: Dataset, ctx: ToolContext) -> tuple[DataFrame, Importances]:
     """The rows that were used, and what shuffling a column costs on them."""
-    from agentkit_ml.importance import permutation_importance
-    from agentkit_ml.scoring import scored_rows
+    from agentkit_ml.assess.importance import permutation_importance
+    from agentkit_ml.assess.scoring import scored_rows
 
     training = found.training
 
@@ -123,9 +123,9 @@ def _has_truth(found: TrainedModel, data: Dataset) -> bool:
 
 
 def _row(found: TrainedModel, data: Dataset, number: int, folder: Path, ctx: ToolContext) -> ExplainResult:
-    from agentkit_ml.contributions import FEWEST_OTHERS, METHOD, OTHERS, contributions
-    from agentkit_ml.response import Response
-    from agentkit_ml.what_if import cell_text, other_answers
+    from agentkit_ml.reasons.contributions import FEWEST_OTHERS, METHOD, OTHERS, contributions
+    from agentkit_ml.reasons.response import Response
+    from agentkit_ml.reasons.what_if import cell_text, other_answers
 
     training = found.training
     named = [*training.columns, *([training.target] if training.target in data.columns else [])]
@@ -166,8 +166,8 @@ def _one_row(data: Dataset, number: int, columns: Sequence[str]) -> tuple[DataFr
 
 
 def _importance_figure(importances: Importances) -> Drawing:
-    from agentkit_ml.figures import bars
     from agentkit_ml.metrics import METRICS
+    from agentkit_ml.reports.figures import bars
 
     shown = importances.columns[:_BARS]
     return bars(
@@ -178,7 +178,7 @@ def _importance_figure(importances: Importances) -> Drawing:
 
 
 def _contribution_figure(made: Contributions, response: Response) -> Drawing:
-    from agentkit_ml.figures import contributions
+    from agentkit_ml.reports.figures import contributions
 
     shown = made.columns[:_PARTS]
     names, values = [f"{c.column} = {c.value}" for c in shown], [c.contribution for c in shown]
@@ -189,7 +189,7 @@ def _contribution_figure(made: Contributions, response: Response) -> Drawing:
 
 
 def _saved(drawn: Sequence[tuple[str, str, Any]], folder: Path, ctx: ToolContext) -> list[Figure]:
-    from agentkit_ml.figures import save
     from agentkit_ml.places import shown_path
+    from agentkit_ml.reports.figures import save
 
     return [Figure(title=title, path=shown_path(save(figure, folder / file), ctx)) for title, file, figure in drawn]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pydantic import Field
 
 from agentkit.results import Artifact, Figure, Table, ToolResult
-from agentkit_ml.contributions import Contributions
-from agentkit_ml.effects import Effect
-from agentkit_ml.importance import Importances
+from agentkit_ml.assess.importance import Importances
 from agentkit_ml.metrics import METRICS, number
-from agentkit_ml.what_if import WhatIf
+from agentkit_ml.reasons.contributions import Contributions
+from agentkit_ml.reasons.effects import Effect
+from agentkit_ml.reasons.what_if import WhatIf
 
 _TOLD = 5
 

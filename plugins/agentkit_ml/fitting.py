@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from agentkit.context import ToolContext
     from agentkit.datasets import Dataset
     from agentkit.profiles import Profile
-    from agentkit_ml.assessment import Assessment
+    from agentkit_ml.assess.assessment import Assessment
     from agentkit_ml.engine.committee import Choice
     from agentkit_ml.engine.folds import Folds
     from agentkit_ml.engine.search import Search
@@ -131,9 +131,9 @@ class _Done:
 
 def _fitted(job: Job, done: _Done, folds: Folds, train: NDArray[Any], test: NDArray[Any], raw: DataFrame) -> Fitted:
     """The record of what was done, with the held-back rows assessed and the data looked through for leaks."""
-    from agentkit_ml.assessment import assess
+    from agentkit_ml.assess.assessment import assess
     from agentkit_ml.features import decisions
-    from agentkit_ml.leaks import find_leaks
+    from agentkit_ml.leaks.checks import find_leaks
 
     target, search = job.target, done.search
     baseline = baseline_of(target.values[train], target.classes)
@@ -169,7 +169,7 @@ def _fitted(job: Job, done: _Done, folds: Folds, train: NDArray[Any], test: NDAr
 
 def _compared(search: Search, train: int) -> str:
     """Whether the best family can be told from the next one on the folds."""
-    from agentkit_ml.significance import SIGNIFICANT, corrected_resampled_t, p_text
+    from agentkit_ml.assess.significance import SIGNIFICANT, corrected_resampled_t, p_text
 
     best = search.best
     others = [t for t in search.trials if t.algorithm not in (best.algorithm, "dummy")]

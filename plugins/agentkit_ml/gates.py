@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from agentkit.errors import AgentkitError, BadInput
 from agentkit.profiles import listed
-from agentkit_ml import test_use
 from agentkit_ml.metrics import METRICS, better, shown
 from agentkit_ml.record import Finding, Training
+from agentkit_ml.registry import test_use
 
 if TYPE_CHECKING:
     from agentkit.context import ToolContext
-    from agentkit_ml.tracking import TrainedModel
+    from agentkit_ml.registry.tracking import TrainedModel
 
 UNEQUAL = 0.6
 """Share of the largest class from which accuracy flatters: a model that always says it scores as much."""

@@ -11,8 +11,8 @@ from agentkit.context import ToolContext
 from agentkit.handles import Handle
 from agentkit.results import Artifact, Table, ToolResult
 from agentkit_ml.metrics import shown
-from agentkit_ml.recording import SIZE_TAG
-from agentkit_ml.tracking import Tracking
+from agentkit_ml.registry.recording import SIZE_TAG
+from agentkit_ml.registry.tracking import Tracking
 
 _MOST_SHOWN = 10
 

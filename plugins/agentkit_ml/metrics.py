@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from agentkit.errors import TrainingError
-from agentkit_ml import statistics as s
+from agentkit_ml.assess import statistics as s
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -16,8 +16,8 @@ from agentkit.context import ToolContext
 from agentkit.datasets import Dataset
 from agentkit.errors import BadInput, Cancelled, DatasetError, WorkspaceError
 from agentkit.results import Artifact, File, ToolResult
+from agentkit_ml.registry.tracking import Tracking, TrainedModel
 from agentkit_ml.runtime import fitting_threads, prepare_process
-from agentkit_ml.tracking import Tracking, TrainedModel
 from agentkit_ml.writing import FORMATS, Output, output_file
 
 if TYPE_CHECKING:

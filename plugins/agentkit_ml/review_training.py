@@ -10,8 +10,8 @@ from pydantic import Field
 from agentkit.context import ToolContext
 from agentkit.results import Artifact, Table, ToolResult
 from agentkit_ml.record import Finding
+from agentkit_ml.registry.tracking import Tracking
 from agentkit_ml.runtime import prepare_process
-from agentkit_ml.tracking import Tracking
 
 Verdict = Literal["READY", "NEEDS WORK", "BLOCKED"]
 

@@ -18,10 +18,10 @@ from agentkit_ml.engine.families import FAMILIES, label
 from agentkit_ml.metrics import METRICS, MetricChoice, better, choose_metric, number, shown
 from agentkit_ml.places import shown_path
 from agentkit_ml.record import Candidate, Finding, Training
+from agentkit_ml.registry.tracking import Tracking
+from agentkit_ml.reports.training_report import write_training_report
 from agentkit_ml.runtime import prepare_process
 from agentkit_ml.settings import MLSettings
-from agentkit_ml.tracking import Tracking
-from agentkit_ml.training_report import write_training_report
 
 if TYPE_CHECKING:
     from agentkit_ml.fitting import Job

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from agentkit_ml.significance import holm
+from agentkit_ml.assess.significance import holm
 
 from agentkit.errors import BadInput, DatasetError, HandleError
 from tests.plugins.ml_models import customers, houses, price_model, stay_model, trained

@@ -273,7 +273,7 @@ def test_rows_that_the_model_learned_from_do_not_count_in_another_file_either(to
 
 
 def _held_back(tool: Tool, model: str) -> list[int]:
-    from agentkit_ml.tracking import Tracking
+    from agentkit_ml.registry.tracking import Tracking
 
     from agentkit.calls import CallContext, Services
     from agentkit.settings import load_settings

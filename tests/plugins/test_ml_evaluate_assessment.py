@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from agentkit_ml.assessment import Assessment, assess
-from agentkit_ml.calibration import calibration
-from agentkit_ml.costs import cheapest, read_costs, row_costs
+from agentkit_ml.assess.assessment import Assessment, assess
+from agentkit_ml.assess.calibration import calibration
+from agentkit_ml.assess.costs import cheapest, read_costs, row_costs
+from agentkit_ml.assess.threshold import best_threshold
 from agentkit_ml.metrics import METRICS, Outcome
 from agentkit_ml.record import baseline_of, baseline_outcome
-from agentkit_ml.threshold import best_threshold
 
 from agentkit.errors import BadInput
 from tests.plugins.test_ml_metrics import binary, numbers, several

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from agentkit_ml import figures
-from agentkit_ml.fairness import fairness
-from agentkit_ml.importance import permutation_importance
+from agentkit_ml.assess.fairness import fairness
+from agentkit_ml.assess.importance import permutation_importance
+from agentkit_ml.assess.slices import MISSING, OTHERS, bins, measure_slices
 from agentkit_ml.metrics import Outcome
-from agentkit_ml.slices import MISSING, OTHERS, bins, measure_slices
+from agentkit_ml.reports import figures
 
 from tests.plugins.test_ml_metrics import binary, several
 

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from agentkit_ml.background import choices, rank, usual_rows
-from agentkit_ml.contributions import OTHERS, contributions
-from agentkit_ml.effects import effect
-from agentkit_ml.response import Response
-from agentkit_ml.what_if import other_answers
+from agentkit_ml.reasons.background import choices, rank, usual_rows
+from agentkit_ml.reasons.contributions import OTHERS, contributions
+from agentkit_ml.reasons.effects import effect
+from agentkit_ml.reasons.response import Response
+from agentkit_ml.reasons.what_if import other_answers
 
 from agentkit.errors import BadInput, DatasetError
 from agentkit.profiles import profile_frame

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from agentkit_ml import intervals
-from agentkit_ml.intervals import bca, bootstrap, percentile, proportion, resamples_for
+from agentkit_ml.assess import intervals
+from agentkit_ml.assess.intervals import bca, bootstrap, percentile, proportion, resamples_for
+from agentkit_ml.assess.statistics import mean
 from agentkit_ml.metrics import METRICS, Outcome
-from agentkit_ml.statistics import mean
 
 from tests.plugins.test_ml_metrics import binary
 
@@ -98,7 +98,7 @@ def test_the_interval_of_a_share_is_the_exact_one(hits: int, rows: int) -> None:
 
 
 def test_ten_thousand_rows_take_seconds() -> None:
-    from agentkit_ml.assessment import assess
+    from agentkit_ml.assess.assessment import assess
 
     made: Outcome = binary(10_000)
     assert resamples_for(10_000) >= 500

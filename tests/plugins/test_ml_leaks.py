@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from agentkit_ml.features import chosen_columns
-from agentkit_ml.leak_columns import column_score, roc_auc, single_scores
-from agentkit_ml.leak_sample import take_sample
-from agentkit_ml.leaks import find_leaks
+from agentkit_ml.leaks.checks import find_leaks
+from agentkit_ml.leaks.columns import column_score, roc_auc, single_scores
+from agentkit_ml.leaks.sample import take_sample
 from agentkit_ml.record import Finding
 from agentkit_ml.splits import make_splitter
 from agentkit_ml.target import read_target

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from agentkit_ml.ranking import mean_average_precision, mean_reciprocal_rank, ndcg
+from agentkit_ml.assess.ranking import mean_average_precision, mean_reciprocal_rank, ndcg
 from sklearn.metrics import average_precision_score, ndcg_score
 
 

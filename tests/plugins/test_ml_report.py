@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from agentkit_ml.assessment import assess
-from agentkit_ml.fairness import fairness
+from agentkit_ml.assess.assessment import assess
+from agentkit_ml.assess.fairness import fairness
+from agentkit_ml.assess.slices import measure_slices
 from agentkit_ml.metrics import Outcome
-from agentkit_ml.pictures import draw
 from agentkit_ml.record import Baseline, Candidate, Finding, Training, baseline_of, baseline_outcome
-from agentkit_ml.report import Report, html, write_report
-from agentkit_ml.slices import measure_slices
+from agentkit_ml.reports.pictures import draw
+from agentkit_ml.reports.report import Report, html, write_report
 
 from agentkit.errors import WorkspaceError
 from agentkit.results import Table

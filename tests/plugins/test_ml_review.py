@@ -14,8 +14,8 @@ import pandas as pd
 import pytest
 from agentkit_ml import gates
 from agentkit_ml.record import Baseline, Training
-from agentkit_ml.test_use import note_use, told, uses
-from agentkit_ml.tracking import Tracking, TrainedModel
+from agentkit_ml.registry.test_use import note_use, told, uses
+from agentkit_ml.registry.tracking import Tracking, TrainedModel
 
 Tool = Callable[..., Any]
 
@@ -53,8 +53,8 @@ _USE = """
 import sys
 from agentkit.calls import CallContext, Services
 from agentkit.settings import load_settings
-from agentkit_ml.test_use import note_use
-from agentkit_ml.tracking import Tracking
+from agentkit_ml.registry.test_use import note_use
+from agentkit_ml.registry.tracking import Tracking
 found = Tracking(CallContext(Services(load_settings()))).model(sys.argv[1])
 print("ready", flush=True)
 sys.stdin.readline()

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from agentkit_ml.serialization import FILES, TRUSTED, check_libraries, load, save
+from agentkit_ml.registry.serialization import FILES, TRUSTED, check_libraries, load, save
 
 from agentkit.errors import HandleError
 
@@ -89,7 +89,7 @@ def doubled(frame: Any) -> Any:
 def test_thousands_of_trees_are_pickled(rows: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from sklearn.pipeline import make_pipeline
 
-    monkeypatch.setattr("agentkit_ml.serialization.MOST_TREES", 4)
+    monkeypatch.setattr("agentkit_ml.registry.serialization.MOST_TREES", 4)
     pipeline = make_pipeline(estimators()["boosting"]).fit(rows, rows["a"] > 0)
     made, _ = stored(tmp_path, pipeline, rows)
     assert (made.format, made.why) == ("cloudpickle", "5 trees of gradient boosting")
@@ -106,7 +106,7 @@ def test_a_file_with_a_type_that_is_not_on_the_list_is_refused(rows: pd.DataFram
 
 @pytest.mark.parametrize("name", ["agentkit_ml.predict.predict", "agentkit_ml.writing.shutil", "agentkit_ml.gone.Gone"])
 def test_being_of_this_plugin_is_not_enough_to_be_loaded(name: str) -> None:
-    from agentkit_ml.serialization import _is_own
+    from agentkit_ml.registry.serialization import _is_own
 
     assert not _is_own(name)
     assert _is_own("agentkit_ml.features.columns.Columns")

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from agentkit_ml.significance import corrected_resampled_t, holm, mcnemar, p_text, paired_bootstrap
+from agentkit_ml.assess.significance import corrected_resampled_t, holm, mcnemar, p_text, paired_bootstrap
 
 
 def _rows(both: int, only: int, other: int, neither: int) -> tuple[Any, Any]:

@@ -19,7 +19,7 @@ Tool = Callable[..., Any]
 @pytest.fixture
 def tracking(tool: Tool) -> Any:
     """The store of the tools."""
-    from agentkit_ml.tracking import Tracking
+    from agentkit_ml.registry.tracking import Tracking
 
     from agentkit.calls import CallContext, Services
     from agentkit.settings import load_settings

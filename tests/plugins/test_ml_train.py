@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from agentkit_ml.engine.families import FAMILIES
-from agentkit_ml.tracking import Tracking
+from agentkit_ml.registry.tracking import Tracking
 
 from agentkit.errors import Cancelled, TrainingError
 

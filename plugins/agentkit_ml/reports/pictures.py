@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agentkit_ml import figures
-from agentkit_ml.assessment import Assessment
+from agentkit_ml.assess.assessment import Assessment
 from agentkit_ml.metrics import METRICS, Outcome
+from agentkit_ml.reports import figures
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from agentkit_ml.costs import Costs
-    from agentkit_ml.importance import Importances
+    from agentkit_ml.assess.costs import Costs
+    from agentkit_ml.assess.importance import Importances
 
 MOST_CLASSES = 30
 """Classes above which a confusion matrix can no longer be read."""

@@ -13,8 +13,8 @@ from agentkit_ml.metrics import METRICS, Outcome, better, binary_scores
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from agentkit_ml.costs import Costs
-    from agentkit_ml.statistics import Statistic
+    from agentkit_ml.assess.costs import Costs
+    from agentkit_ml.assess.statistics import Statistic
 
 DECIDED_BY_THRESHOLD = ("f1", "f1_macro", "balanced_accuracy", "mcc", "accuracy")
 """Metrics that a threshold is chosen for. The others do not depend on it, or are best where all rows get one answer."""
@@ -166,10 +166,10 @@ def _compared(
     """The value of both, and the p-value of their difference."""
     import numpy as np
 
-    from agentkit_ml.costs import row_costs
-    from agentkit_ml.intervals import bootstrap
-    from agentkit_ml.significance import paired_bootstrap
-    from agentkit_ml.statistics import mean
+    from agentkit_ml.assess.costs import row_costs
+    from agentkit_ml.assess.intervals import bootstrap
+    from agentkit_ml.assess.significance import paired_bootstrap
+    from agentkit_ml.assess.statistics import mean
 
     def statistic(o: Outcome) -> Statistic:
         if costs is None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from agentkit.context import ToolContext
     from agentkit.datasets import Dataset
     from agentkit_ml.record import Training
-    from agentkit_ml.tracking import TrainedModel
+    from agentkit_ml.registry.tracking import TrainedModel
 
 _MOST_COMPARED = 200_000
 _OWN_DUPLICATES = 0.2
@@ -82,7 +82,7 @@ def countable_rows(
 
 
 def _counted(found: TrainedModel, purpose: str, notes: list[str]) -> int:
-    from agentkit_ml.test_use import note_use, told
+    from agentkit_ml.registry.test_use import note_use, told
 
     used = note_use(found, purpose)
     notes += [text for text in [told(found, used)] if text]

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
+from agentkit_ml.assess.slices import SMALL, bins
 from agentkit_ml.metrics import Outcome
-from agentkit_ml.slices import SMALL, bins
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -11,16 +11,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agentkit_ml.assess.threshold import cuts, objective
 from agentkit_ml.metrics import METRICS, Outcome, binary_scores, number
-from agentkit_ml.threshold import cuts, objective
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-    from agentkit_ml.calibration import Calibration
-    from agentkit_ml.costs import Costs
-    from agentkit_ml.threshold import Threshold
+    from agentkit_ml.assess.calibration import Calibration
+    from agentkit_ml.assess.costs import Costs
+    from agentkit_ml.assess.threshold import Threshold
 
 BLUE, ORANGE, GREEN, GREY, INK = "#0072B2", "#D55E00", "#009E73", "#8A8A8A", "#222222"
 

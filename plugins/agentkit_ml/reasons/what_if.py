@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict
 
 from agentkit.profiles import ColumnProfile, Profile, as_text
-from agentkit_ml.background import choices, rank
+from agentkit_ml.reasons.background import choices, rank
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pandas import DataFrame
 
-    from agentkit_ml.response import Response
+    from agentkit_ml.reasons.response import Response
 
 _MOST_COLUMNS = 40
 _PAIRED = 5

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from agentkit_ml.assess.statistics import Statistic
     from agentkit_ml.metrics import Outcome
-    from agentkit_ml.statistics import Statistic
 
 Key = TypeVar("Key", bound=Hashable)
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pandas import DataFrame, Series
 
-    from agentkit_ml.statistics import Statistic
+    from agentkit_ml.assess.statistics import Statistic
 
 SMALL = 30
 """Rows below which a slice says little."""
@@ -87,7 +87,7 @@ def measure_slices(frame: DataFrame, columns: Sequence[str], seen: Outcome, metr
     """The metric for each value of each column, with intervals; `frame` has the rows of `seen`, in the same order."""
     import numpy as np
 
-    from agentkit_ml.significance import SIGNIFICANT, holm
+    from agentkit_ml.assess.significance import SIGNIFICANT, holm
 
     made: list[Slice] = []
     for column in columns:
@@ -105,8 +105,8 @@ def measure_slices(frame: DataFrame, columns: Sequence[str], seen: Outcome, metr
 
 
 def _slice(column: str, value: str, mask: NDArray[Any], seen: Outcome, metric: str, seed: int) -> Slice:
-    from agentkit_ml.intervals import percentile
-    from agentkit_ml.significance import paired_bootstrap
+    from agentkit_ml.assess.intervals import percentile
+    from agentkit_ml.assess.significance import paired_bootstrap
 
     rows = int(mask.sum())
     inside, outside = seen.take(mask), seen.take(~mask)
@@ -124,7 +124,7 @@ def _slice(column: str, value: str, mask: NDArray[Any], seen: Outcome, metric: s
 
 
 def _drawn(outcome: Outcome, metric: str, seed: int) -> tuple[float, NDArray[Any]]:
-    from agentkit_ml.intervals import bootstrap, strata
+    from agentkit_ml.assess.intervals import bootstrap, strata
 
     def statistics(rows: NDArray[Any]) -> dict[str, Statistic]:
         return {metric: METRICS[metric].statistic(outcome.take(rows))}

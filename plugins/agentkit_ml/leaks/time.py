@@ -6,14 +6,14 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from agentkit.profiles import Profile, as_numbers, as_text, parse_dates
-from agentkit_ml.leak_columns import column_score
+from agentkit_ml.leaks.columns import column_score
 from agentkit_ml.record import Finding
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pandas import DataFrame, Series
 
-    from agentkit_ml.leak_sample import Sample
+    from agentkit_ml.leaks.sample import Sample
     from agentkit_ml.target import Target
 
 LATER = (0.01, 0.5)

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict
 from agentkit.errors import StorageError
 
 if TYPE_CHECKING:
-    from agentkit_ml.tracking import TrainedModel
+    from agentkit_ml.registry.tracking import TrainedModel
 
 TAG = "agentkit.test_use."
 

@@ -43,7 +43,7 @@ def mean_average_precision(relevant: NDArray[Any], scores: NDArray[Any], queries
     """
     import numpy as np
 
-    from agentkit_ml.statistics import average_precision
+    from agentkit_ml.assess.statistics import average_precision
 
     def one(gains: NDArray[Any], said: NDArray[Any]) -> float:
         return float(average_precision((gains > 0).astype(float), said)(np.ones((1, len(said))))[0])

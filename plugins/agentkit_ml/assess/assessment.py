@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from agentkit_ml.calibration import Calibration, calibration
-from agentkit_ml.costs import CostResult, cost_result, read_costs
+from agentkit_ml.assess.calibration import Calibration, calibration
+from agentkit_ml.assess.costs import CostResult, cost_result, read_costs
+from agentkit_ml.assess.significance import SIGNIFICANT, p_text
+from agentkit_ml.assess.threshold import Threshold, best_threshold
 from agentkit_ml.metrics import METRICS, Outcome, Task, better, measurable, number, shown, unequal
-from agentkit_ml.significance import SIGNIFICANT, p_text
-from agentkit_ml.threshold import Threshold, best_threshold
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from agentkit_ml.intervals import Bootstrap
-    from agentkit_ml.statistics import Statistic
+    from agentkit_ml.assess.intervals import Bootstrap
+    from agentkit_ml.assess.statistics import Statistic
 
 Change = Literal["none", "better", "worse", "unknown"]
 
@@ -128,7 +128,7 @@ def assess(
     """
     import numpy as np
 
-    from agentkit_ml.intervals import bootstrap, resamples_for, strata
+    from agentkit_ml.assess.intervals import bootstrap, resamples_for, strata
 
     notes: list[str] = []
     names = _ordered(seen, metric, notes)
@@ -201,8 +201,8 @@ def _measured(
     seen: Outcome,
     baseline: Outcome | None,
 ) -> Measured:
-    from agentkit_ml.intervals import percentile
-    from agentkit_ml.significance import mcnemar, paired_bootstrap
+    from agentkit_ml.assess.intervals import percentile
+    from agentkit_ml.assess.significance import mcnemar, paired_bootstrap
 
     value, drawn, without = made.whole[_WHOLE, name], made.drawn, made.whole.get((_WITHOUT, name))
     if len(seen.truth) < 2:
@@ -219,7 +219,7 @@ def _measured(
 
 def _exact(name: str, seen: Outcome) -> tuple[float, float] | None:
     """The exact interval of a share that is 0 or 1: every resample repeats it, as if there were no doubt."""
-    from agentkit_ml.intervals import proportion
+    from agentkit_ml.assess.intervals import proportion
 
     if name not in ("accuracy", "precision", "recall"):
         return None

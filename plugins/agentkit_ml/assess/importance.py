@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pandas import DataFrame
 
+    from agentkit_ml.assess.statistics import Statistic
     from agentkit_ml.record import Training
-    from agentkit_ml.statistics import Statistic
 
 MOST_ROWS = 2_000
 REPEATS = 3
@@ -107,7 +107,7 @@ def _shuffled(frame: DataFrame, column: str, random: Any) -> DataFrame:
 def _importance(column: str, whole: Outcome, shuffled: Sequence[Outcome], metric: str, seed: int) -> Importance:
     import numpy as np
 
-    from agentkit_ml.intervals import bootstrap, percentile, strata
+    from agentkit_ml.assess.intervals import bootstrap, percentile, strata
 
     def statistics(rows: NDArray[Any]) -> dict[int, Statistic]:
         return {i: METRICS[metric].statistic(o.take(rows)) for i, o in enumerate([whole, *shuffled])}

@@ -88,7 +88,7 @@ def calibration(outcome: Outcome, seed: int = 20) -> Calibration | None:
 def _bins(happened: NDArray[Any], said: NDArray[Any], seed: int) -> tuple[list[CalibrationBin], float, float]:
     import numpy as np
 
-    from agentkit_ml.intervals import proportion
+    from agentkit_ml.assess.intervals import proportion
 
     count = max(2, min(MOST_BINS, len(said) // _ROWS_A_BIN))
     borders = np.quantile(said, np.linspace(0, 1, count + 1))

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 from agentkit.errors import AgentkitError, HandleError, StorageError, suggest
 from agentkit.handles import Handle
 from agentkit.profiles import Profile, listed
-from agentkit_ml import serialization
 from agentkit_ml.record import Training
-from agentkit_ml.recording import (
+from agentkit_ml.registry import serialization
+from agentkit_ml.registry.recording import (
     FOLDER,
     FORMAT_TAG,
     HASH_TAG,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from agentkit.context import ToolContext
-    from agentkit_ml.aliases import Placed
+    from agentkit_ml.registry.aliases import Placed
 
 _PAGE = 1_000
 
@@ -207,7 +207,7 @@ class Tracking:
         `example`: raw training rows, whose predictions must be the same before and after storing; the first 5 are
         the model's input example. `files`: figures and reports to keep with the run. The version gets its alias.
         """
-        from agentkit_ml.aliases import place
+        from agentkit_ml.registry.aliases import place
 
         root = self._ctx.settings.root
         with self._explained():

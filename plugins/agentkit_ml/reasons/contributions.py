@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
-from agentkit_ml.background import usual_rows
+from agentkit_ml.reasons.background import usual_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pandas import DataFrame
 
     from agentkit.profiles import Profile
-    from agentkit_ml.response import Response
+    from agentkit_ml.reasons.response import Response
 
 METHOD = "Shapley values by sampling (Strumbelj and Kononenko 2014) against usual rows"
 OTHERS = "(all other columns)"
@@ -157,6 +157,6 @@ def _repeated(row: DataFrame, count: int) -> DataFrame:
 
 
 def _shown(row: DataFrame, names: tuple[str, ...]) -> str:
-    from agentkit_ml.what_if import cell_text
+    from agentkit_ml.reasons.what_if import cell_text
 
     return cell_text(row[names[0]].iloc[0]) if len(names) == 1 else f"{len(names)} columns"

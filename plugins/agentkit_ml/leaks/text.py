@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from agentkit.profiles import as_text
-from agentkit_ml.leak_columns import LIMITS, roc_auc
-from agentkit_ml.leak_sample import FOLDS
+from agentkit_ml.leaks.columns import LIMITS, roc_auc
+from agentkit_ml.leaks.sample import FOLDS
 from agentkit_ml.record import Finding
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pandas import DataFrame
 
-    from agentkit_ml.leak_sample import Sample
+    from agentkit_ml.leaks.sample import Sample
 
 _WORDS = 2**13
 _MOST_COLUMNS = 5

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agentkit_ml.importance import permutation_importance
-from agentkit_ml.pictures import Picture, draw
-from agentkit_ml.report import Report, write_report
+from agentkit_ml.assess.importance import permutation_importance
+from agentkit_ml.reports.pictures import Picture, draw
+from agentkit_ml.reports.report import Report, write_report
 
 if TYPE_CHECKING:
     from agentkit.context import ToolContext

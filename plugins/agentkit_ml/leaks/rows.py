@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from agentkit.profiles import Profile, as_text, listed
-from agentkit_ml.leak_columns import roc_auc, scaled
-from agentkit_ml.leak_sample import numeric
+from agentkit_ml.leaks.columns import roc_auc, scaled
+from agentkit_ml.leaks.sample import numeric
 from agentkit_ml.record import Finding
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pandas import DataFrame
 
-    from agentkit_ml.leak_sample import Sample
+    from agentkit_ml.leaks.sample import Sample
     from agentkit_ml.target import Target
 
 SHARED = (0.02, 0.5)

@@ -9,13 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from agentkit.profiles import listed
-from agentkit_ml.leak_sample import FOLDS
+from agentkit_ml.leaks.sample import FOLDS
 from agentkit_ml.record import Finding
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from agentkit_ml.leak_sample import Sample
+    from agentkit_ml.leaks.sample import Sample
 
 # (warn if it stands out, warn, block)
 LIMITS = {"ROC-AUC": (0.975, 0.995, 0.999), "R2": (0.95, 0.99, 0.999)}

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agentkit.profiles import Profile
-from agentkit_ml.leak_columns import copies, exact_sum, too_good_alone
-from agentkit_ml.leak_rows import enough_rows, many_levels, other_test_rows, shared_groups, shared_rows
-from agentkit_ml.leak_sample import take_sample
-from agentkit_ml.leak_text import telling_texts
-from agentkit_ml.leak_time import later_dates, predicting_ids, repeated_entities, shuffled_time
+from agentkit_ml.leaks.columns import copies, exact_sum, too_good_alone
+from agentkit_ml.leaks.rows import enough_rows, many_levels, other_test_rows, shared_groups, shared_rows
+from agentkit_ml.leaks.sample import take_sample
+from agentkit_ml.leaks.text import telling_texts
+from agentkit_ml.leaks.time import later_dates, predicting_ids, repeated_entities, shuffled_time
+from agentkit_ml.leaks.unread import unread_values
 from agentkit_ml.record import Finding
-from agentkit_ml.unread import unread_values
 
 if TYPE_CHECKING:
     from typing import Any

@@ -16,8 +16,8 @@ from agentkit.profiles import listed
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from agentkit_ml.assess.statistics import Statistic
     from agentkit_ml.metrics import Outcome
-    from agentkit_ml.statistics import Statistic
 
 OTHERS = "*"
 """The key for the cost of every mistake that has no key of its own."""
@@ -119,8 +119,8 @@ def cost_result(costs: Costs, seen: Outcome, baseline: Outcome, resamples: int, 
     """What the decisions come to. Rows of classes that the model does not know must have been left out."""
     import numpy as np
 
-    from agentkit_ml.intervals import bootstrap, percentile, strata
-    from agentkit_ml.statistics import mean
+    from agentkit_ml.assess.intervals import bootstrap, percentile, strata
+    from agentkit_ml.assess.statistics import mean
 
     assert seen.probabilities is not None
     assert baseline.probabilities is not None

@@ -9,7 +9,7 @@ from agentkit.handles import Handle
 from agentkit_ml.metrics import better, shown
 
 if TYPE_CHECKING:
-    from agentkit_ml.tracking import Tracking, TrainedModel
+    from agentkit_ml.registry.tracking import Tracking, TrainedModel
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"

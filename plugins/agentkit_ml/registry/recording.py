@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 from agentkit import __version__
 from agentkit.errors import StorageError, TrainingError
 from agentkit.handles import Handle
-from agentkit_ml import serialization
-from agentkit_ml.model_card import model_card, summary
+from agentkit_ml.registry import serialization
+from agentkit_ml.registry.model_card import model_card, summary
 from agentkit_ml.runtime import fitting_threads
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from agentkit.profiles import Profile
     from agentkit_ml.record import Training
-    from agentkit_ml.tracking import Tracking
+    from agentkit_ml.registry.tracking import Tracking
 
 EXPERIMENT = "agentkit"
 FOLDER = "agentkit"

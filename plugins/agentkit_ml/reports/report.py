@@ -19,15 +19,15 @@ from typing import TYPE_CHECKING, Any
 from agentkit import __version__
 from agentkit.errors import WorkspaceError
 from agentkit.results import Table
-from agentkit_ml.assessment import Assessment
+from agentkit_ml.assess.assessment import Assessment
+from agentkit_ml.assess.significance import p_text
 from agentkit_ml.metrics import METRICS, better, number
-from agentkit_ml.significance import p_text
 
 if TYPE_CHECKING:
-    from agentkit_ml.fairness import Fairness
-    from agentkit_ml.pictures import Picture
+    from agentkit_ml.assess.fairness import Fairness
+    from agentkit_ml.assess.slices import Slice
     from agentkit_ml.record import Training
-    from agentkit_ml.slices import Slice
+    from agentkit_ml.reports.pictures import Picture
 
 _MARK = '<meta name="generator" content="agentkit">'
 _MOST_CANDIDATES = 15

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from agentkit_ml.background import choices
-from agentkit_ml.what_if import cell_text
+from agentkit_ml.reasons.background import choices
+from agentkit_ml.reasons.what_if import cell_text
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
     from agentkit.profiles import Profile
-    from agentkit_ml.response import Response
+    from agentkit_ml.reasons.response import Response
 
 MOST_ROWS = 300
 

@@ -1,0 +1,1 @@
+"""Models in MLflow: how they are stored, found, named, described and counted."""
