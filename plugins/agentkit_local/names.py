@@ -40,8 +40,11 @@ def with_names(shape: Mapping[str, Any], messages: Sequence[BaseMessage], said: 
             folders = (m[0].rstrip(".") for m in _FOLDER.finditer(said))
             known += [folder for folder in folders if folder not in known]
         elif name in MODELS and (handles := _handles([*told, *results])):
-            words = _phrases(said)
-            known = list(dict.fromkeys([*handles, *(f"model:{w}" for w in words if " " not in w), *words]))
+            bare = [h.removeprefix("model:") for h in handles]
+            # a word that a handle is called by means that handle: without its version it may be cut short
+            named = {re.split("[/@]", b)[0] for b in bare}
+            words = [w for w in _phrases(said) if w not in named]
+            known = list(dict.fromkeys([*handles, *bare, *(f"model:{w}" for w in words if " " not in w), *words]))
         elif name in COLUMNS and not _NO_SPACES.search(said):
             known = list(dict.fromkeys([*_quoted([said, *told, *results]), *_phrases(said)]))
         if 0 < len(known) <= _MOST and schema.get("type") == "string" and "enum" not in schema:

@@ -70,6 +70,8 @@ def test_a_model_is_a_handle_that_was_told_or_a_word_of_the_request() -> None:
     found = allowed("And how is it on the June data?", HumanMessage("Train on members.csv"), trained)["model"]
     assert found[0] == "model:members/1"
     assert "members_june/1" not in found
+    assert "members/1" in found
+    assert "members" not in allowed("Take the members model", trained)["model"]
     assert {"model:churn", "churn"} <= set(allowed("Take the churn model", trained)["model"])
     assert "model:members@champion" in allowed("Use model:members@champion.", trained)["model"]
 
