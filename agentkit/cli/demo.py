@@ -112,9 +112,9 @@ def _closing(agent: Agent, folder: Path, replies: list[Reply], seconds: float) -
     last = replies[-1]
     click.secho(f"\nDone in {seconds:.0f} s.", bold=True)
     if trained is not None:
-        click.echo(
-            f"  model   {trained.model}\n  run     {trained.run_id} (MLflow, in {os.fspath(agent.settings.home)})"
-        )
+        click.echo(f"  model   {trained.model}, chosen from {trained.trials} trials")
+        click.echo(f"  run     {trained.run_id} (MLflow, in {os.fspath(agent.settings.home)})")
+        click.echo(f"  report  {folder / trained.report}")
     click.echo(f"  thread  {last.thread_id}\n  trace   {last.trace_id}")
     click.echo("\nWhat to type next:")
     handle = trained.model if trained is not None else "model:tumours/1"
@@ -122,7 +122,8 @@ def _closing(agent: Agent, folder: Path, replies: list[Reply], seconds: float) -
     for line in (
         f"cd {folder}",
         f'{agentkit} chat -c "Which columns have missing values?"',
-        f"{agentkit} tool evaluate --model {handle} --dataset {HELD_BACK}",
+        f"{agentkit} tool evaluate --model {handle} --dataset {HELD_BACK} --report report.html",
+        f"{agentkit} tool review_training --model {handle}",
         f"{agentkit} traces show {last.trace_id[:8]}",
         f"{agentkit} threads show {last.thread_id}",
     ):
