@@ -86,7 +86,7 @@ def test_a_training_prints_one_json_object_and_the_model_works_in_the_next_comma
 
 def test_progress_goes_to_stderr_and_the_result_to_stdout(cli: Cli) -> None:
     done = cli(*train("good.csv", "y", "--model", "linear"))
-    assert "Trying linear model" in done.err
+    assert "Trial 2: linear model" in done.err
     assert done.out.startswith("Trained model:good/")
     assert "Candidates, cross-validated" in done.out
 
