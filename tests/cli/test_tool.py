@@ -88,7 +88,7 @@ def test_progress_goes_to_stderr_and_the_result_to_stdout(cli: Cli) -> None:
     done = cli(*train("good.csv", "y", "--model", "linear"))
     assert "Trial 2: linear model" in done.err
     assert done.out.startswith("Trained model:good/")
-    assert "Candidates, cross-validated" in done.out
+    assert "Trials, cross-validated" in done.out
 
 
 def test_the_help_of_a_tool_comes_from_its_schema(cli: Cli) -> None:
