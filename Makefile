@@ -26,7 +26,7 @@ demo: model ## the guided tour on real data
 	$(BIN)/agentkit demo
 
 test: model ## the tests (under 15 minutes on 2 cores)
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
 
 test-all: model ## all tests, the slow ones too
 	$(BIN)/python -m pytest

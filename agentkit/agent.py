@@ -23,7 +23,6 @@ from agentkit.calls import Progress, Services, call_directly, guarded
 from agentkit.errors import BadInput, BudgetExceeded, PromptError, ToolInputError
 from agentkit.events import ApprovalNeeded, Event, Finished, Notice, TextDelta
 from agentkit.plugins import Plugins
-from agentkit.prompts import Prompt
 from agentkit.redaction import redact
 from agentkit.results import ToolResult
 from agentkit.runs import Answer, Reply, Run, records, this_turn, usage
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
 
     from agentkit.graph import AgentGraph
+    from agentkit.prompts import Prompt
     from agentkit.tracing import Tracing
 
 __all__ = ["Agent", "Answer", "Reply"]

@@ -19,7 +19,6 @@ from agentkit.context import cancellation
 from agentkit.datasets import Dataset, Workspace, open_dataset, resolve_name
 from agentkit.errors import AgentkitError, Cancelled, ToolFailed
 from agentkit.plugins import Plugins
-from agentkit.prompts import Prompts, search_folders
 from agentkit.redaction import redact
 from agentkit.settings import Settings
 from agentkit.storage import Storage
@@ -28,6 +27,7 @@ from agentkit.toolbox import Toolbox
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
+    from agentkit.prompts import Prompts
     from agentkit.results import ToolResult
 
 Progress = Callable[[str, float | None], None]
@@ -91,6 +91,8 @@ class Services:
 
     @cached_property
     def prompts(self) -> Prompts:
+        from agentkit.prompts import Prompts, search_folders
+
         given = [g.spec.folder for g in self.plugins.prompts]
         return Prompts(search_folders(self.settings.folder, given, self._prompts))
 

@@ -176,12 +176,12 @@ with Agent("local") as agent:
 
 def first_token() -> None:
     """Time to the first word of a new process: without a saved prompt state, then with it. Model loading included."""
-    with tempfile.TemporaryDirectory() as folder:
-        models = Path(folder) / "models"
-        from agentkit_local.manifest import cache_folder
+    from agentkit_local.manifest import cache_folder
 
-        models.symlink_to(cache_folder() / "models")
-        environment = os.environ | {"AGENTKIT_CACHE": folder}
+    # apart from the workspace: its data files are told to the model
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as cache:
+        (Path(cache) / "models").symlink_to(cache_folder() / "models")
+        environment = os.environ | {"AGENTKIT_CACHE": cache}
         taken = [_first_token(folder, environment) for _ in range(3)]
     print(f"first token  first process      {taken[0]:7.1f} s    1.00 x")
     second = min(taken[1:])

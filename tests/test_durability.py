@@ -198,7 +198,12 @@ def _seconds(work: Callable[[], object]) -> float:
 
 
 def _kill_server(home: Path) -> None:
-    os.kill(int((home / "postgres" / "postmaster.pid").read_text().splitlines()[0]), signal.SIGKILL)
+    file = home / "postgres" / "postmaster.pid"
+    # after the last kill it may still be starting
+    while not (file.exists() and file.read_text().strip()):
+        time.sleep(0.01)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(int(file.read_text().splitlines()[0]), signal.SIGKILL)
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ Chunk = dict[str, Any]
 _RAM_CACHE_MIB = 1024
 _BATCH = 256
 _WORTH_SAVING = 1_000
-_SAMPLE_SECONDS = 0.1
+_SAMPLE_SECONDS = 0.05
 STREAMED = {"stream": True, "stream_options": {"include_usage": True}, "return_progress": True, "cache_prompt": True}
 """What every request asks for; with its progress reported, reading a long prompt can be cancelled."""
 
