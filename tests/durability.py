@@ -166,6 +166,7 @@ def dying(folder: Path, home: Path, item: str, after: str) -> None:
 def turn(folder: Path, home: Path, item: str, thread: str | None, out: Connection) -> None:
     """What a process does: ask, or resume the thread. Sends `ready` and then the reply."""
     with agent(folder, home) as working:
+        _ = working.graph, working.tracing  # imports and the graph are not what is to be cut off
         out.send("ready")
         reply = working.resume(thread, yes=True) if thread else working.ask(f"Work on {item}", yes=True)
         out.send((reply.text, [c.name for c in reply.tool_calls]))
