@@ -92,7 +92,7 @@ class Agent:
     ) -> Iterator[Event]:
         """The same, event by event: text as it is decoded, tools as they work, `Finished` with the reply at the end.
 
-        Nothing happens before the first event is asked for. Closing the iterator stops the run.
+        The run begins when the first event is asked for. Closing the iterator stops it.
         """
         return self._events(*self._asked(message, thread, output, yes))
 

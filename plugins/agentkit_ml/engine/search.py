@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from agentkit.context import ToolContext
 
 FITS = 2
-"""Each of them is fitted twice in the end: on the training rows, whose held-back rows score it, and on all rows."""
+"""What is chosen is fitted twice in the end: on the training rows, whose held-back rows score it, and on all rows."""
 _ROOM = 1.2
 _SHARE = 3
 _PROGRESS = 0.85  # of the whole training; the last fits and the storing follow
@@ -74,7 +74,7 @@ class Search:
             self._run(algorithms)
         except (Cancelled, KeyboardInterrupt):
             # a person at a tool wants the best so far; one in a conversation wants it to stop
-            if getattr(self.ctx, "by_model", False) or not self._serious():
+            if self.ctx.by_model or not self._serious():
                 raise
             self.interrupted = True
         if not self._serious() and len(algorithms) > 1:

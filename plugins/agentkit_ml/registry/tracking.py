@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from agentkit.errors import AgentkitError, HandleError, StorageError, suggest
 from agentkit.handles import Handle
@@ -91,8 +90,6 @@ class Tracking:
 
     def __init__(self, ctx: ToolContext) -> None:
         prepare_process()
-        # a bar on stderr for every small file
-        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
         self._ctx = ctx
 
     @cached_property
@@ -108,28 +105,26 @@ class Tracking:
 
     def versions(self, name: str | None = None) -> list[Any]:
         """Registered versions that agentkit made, the newest first, of one name or of all."""
+        ours = [v for v in self._all("search_model_versions", name) if HASH_TAG in v.tags]
+        return sorted(ours, key=lambda v: (v.creation_timestamp, int(v.version)), reverse=True)
+
+    def aliases(self, name: str | None = None) -> dict[tuple[str, int], list[str]]:
+        """The aliases of each version that has any, by the model's name and the version's number."""
+        found: dict[tuple[str, int], list[str]] = {}
+        for model in self._all("search_registered_models", name):
+            for alias, version in model.aliases.items():
+                found.setdefault((model.name, int(version)), []).append(alias)
+        return found
+
+    def _all(self, search: Literal["search_model_versions", "search_registered_models"], name: str | None) -> list[Any]:
+        """Every page of a search of the client, of one name or of all."""
         query = f"name='{name}'" if name else None
         found: list[Any] = []
         token = None
         with self._explained():
             while token != "":
-                page = self.client.search_model_versions(query, max_results=_PAGE, page_token=token)
+                page = getattr(self.client, search)(query, max_results=_PAGE, page_token=token)
                 found += page
-                token = page.token or ""
-        ours = [v for v in found if HASH_TAG in v.tags]
-        return sorted(ours, key=lambda v: (v.creation_timestamp, int(v.version)), reverse=True)
-
-    def aliases(self, name: str | None = None) -> dict[tuple[str, int], list[str]]:
-        """The aliases of each version that has any, by the model's name and the version's number."""
-        query = f"name='{name}'" if name else None
-        found: dict[tuple[str, int], list[str]] = {}
-        token = None
-        with self._explained():
-            while token != "":
-                page = self.client.search_registered_models(query, max_results=_PAGE, page_token=token)
-                for model in page:
-                    for alias, version in model.aliases.items():
-                        found.setdefault((model.name, int(version)), []).append(alias)
                 token = page.token or ""
         return found
 
@@ -213,7 +208,7 @@ class Tracking:
         with self._explained():
             version, recorded = record(self, name, training, pipeline, profile, held_back, example, files, root, scored)
         new = TrainedModel(_handle(version), version.run_id, training, self, version, recorded)
-        return TrainedModel(new.handle, new.run_id, training, self, version, recorded, place(new, held_back))
+        return replace(new, placed=place(new, held_back))
 
     def _find(self, text: str) -> Any:
         handle = Handle.parse(text if ":" in text else f"model:{text.strip()}")
