@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -26,6 +27,7 @@ _MANY_NUMBERS = 10
 _MOSTLY_DIFFER = 0.5
 _EXACT_WHOLE = 2**53
 _ID_NAME = re.compile(r"(^|[_\s.\-])(id|ids|uuid|guid|key|index|row|nr|no)$|^unnamed: 0$|[a-z](ID|Id)$", re.IGNORECASE)
+_SPACES = re.compile(r"\s+")
 _DATE_LIKE = re.compile(r"^\s*(\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([T\s]|$)|[A-Z][a-z]{2} \d|\d{1,2} [A-Z][a-z]{2} \d)")
 _DATE_FORMATS = (
     "ISO8601",
@@ -77,8 +79,12 @@ class Profile(BaseModel):
     rows: int
     columns: list[ColumnProfile]
 
+    @cached_property
+    def _by_name(self) -> dict[str, ColumnProfile]:
+        return {c.name: c for c in reversed(self.columns)}
+
     def __getitem__(self, name: str) -> ColumnProfile:
-        return next(c for c in self.columns if c.name == name)
+        return self._by_name[name]
 
     def of_kind(self, *kinds: ColumnKind) -> list[str]:
         """Names of the columns of these kinds, in order."""
@@ -106,14 +112,14 @@ def profile_column(column: Series) -> ColumnProfile:
     base: dict[str, Any] = {"name": name, "count": rows, "missing": rows - len(present)}
     if present.empty:
         return ColumnProfile(kind="empty", distinct=0, **base)
-    if pd.api.types.infer_dtype(present) == "boolean":
-        return _categories(as_text(present), "category", base)
+    if not isinstance(present.dtype, pd.StringDtype) and pd.api.types.infer_dtype(present) == "boolean":
+        return _categories(*_counted(present), "category", base)
     if (dates := parse_dates(present, None)) is not None:
         return _dates(*dates, base)
     if (numbers := _as_number_column(present)) is not None:
         unread = len(present) - len(numbers)
         return _numbers(numbers, base | {"missing": base["missing"] + unread, "unread": unread})
-    return _texts(as_text(present), base)
+    return _texts(present, base)
 
 
 def _as_number_column(present: Series) -> Series | None:
@@ -121,8 +127,10 @@ def _as_number_column(present: Series) -> Series | None:
     import pandas as pd
 
     typed = pd.api.types.is_numeric_dtype(present)
-    if not typed and as_numbers(present.iloc[:: max(1, len(present) // _SAMPLE)]).notna().mean() < 0.8 * _MOST:
-        return None
+    if not typed:
+        values, rows = _sampled(present)
+        if float(as_numbers(values).notna().to_numpy() @ rows) < 0.8 * _MOST * rows.sum():
+            return None
     numbers = as_numbers(present).dropna()
     share = len(numbers) / len(present)
     many = share >= _MOST and numbers.nunique() > _MANY_NUMBERS
@@ -149,7 +157,17 @@ def as_text(column: Series) -> Series:
     import pandas as pd
 
     there = column.notna().to_numpy()
-    present = column[there]
+    codes, texts = _text_levels(column[there])
+    made = np.full(len(column), np.nan, dtype="object")
+    made[there] = texts[codes]
+    return pd.Series(made, index=column.index, name=column.name, dtype="object")
+
+
+def _text_levels(present: Series) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Codes and the texts that they stand for, in order of appearance; texts of different codes may be equal."""
+    import numpy as np
+    import pandas as pd
+
     if pd.api.types.is_float_dtype(present) and (present % 1 == 0).all() and (present.abs() < _EXACT_WHOLE).all():
         present = present.astype("int64")
     levels: Any
@@ -159,9 +177,32 @@ def as_text(column: Series) -> Series:
         # lists and the like, which cannot be told apart by hashing
         codes, levels = np.arange(len(present)), present.to_numpy()
     texts = pd.Index([_label(v) for v in levels] if levels.dtype == "object" else levels).astype("str").str.strip()
-    made = np.full(len(column), np.nan, dtype="object")
-    made[there] = texts.to_numpy(dtype="object")[codes]
-    return pd.Series(made, index=column.index, name=column.name, dtype="object")
+    return codes, texts.to_numpy(dtype="object")
+
+
+def _counted(present: Series) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Each row's text as a code, and the different texts in order of appearance."""
+    import pandas as pd
+
+    codes, texts = _text_levels(present)
+    merged, labels = pd.factorize(texts)
+    return merged[codes], labels
+
+
+def _sampled(present: Series) -> tuple[Series, NDArray[Any]]:
+    """Some 2,000 values, evenly spread: the different ones, and how many rows have each.
+
+    Columns of few levels are then judged by their levels, not by every row.
+    """
+    import numpy as np
+    import pandas as pd
+
+    sample = present.iloc[:: max(1, len(present) // _SAMPLE)]
+    try:
+        codes, values = pd.factorize(sample)
+    except TypeError:
+        return sample, np.ones(len(sample), dtype="int64")
+    return pd.Series(values), np.bincount(codes, minlength=len(values))
 
 
 def _label(value: Any) -> str:
@@ -173,6 +214,7 @@ def parse_dates(column: Series, date_format: str | None) -> tuple[Series, str] |
 
     With `date_format` given, what does not fit it is missing.
     """
+    import numpy as np
     import pandas as pd
 
     if pd.api.types.is_datetime64_any_dtype(column):
@@ -182,12 +224,14 @@ def parse_dates(column: Series, date_format: str | None) -> tuple[Series, str] |
     if date_format is not None:
         known = date_format or "ISO8601"
         return _naive(_dated(column, known)), date_format
-    sample = column.iloc[:: max(1, len(column) // _SAMPLE)].astype("str")
-    if sample.str.match(_DATE_LIKE).mean() < 0.8 * _MOST:
+    values, rows = _sampled(column)
+    sample = values.astype("str")
+    if float(np.asarray([_DATE_LIKE.match(v) is not None for v in sample]) @ rows) < 0.8 * _MOST * rows.sum():
         return None
-    found = {f: pd.to_datetime(sample, format=f, errors="coerce", utc=True).notna().mean() for f in _DATE_FORMATS}
+    read = {f: pd.to_datetime(sample, format=f, errors="coerce", utc=True).notna() for f in _DATE_FORMATS}
+    found = {f: float(dates.to_numpy() @ rows) for f, dates in read.items()}
     best = max(found, key=lambda f: found[f])
-    if found[best] < 0.8 * _MOST:
+    if found[best] < 0.8 * _MOST * rows.sum():
         return None
     parsed = _dated(column, best)
     return (_naive(parsed), best) if parsed.notna().mean() >= _MOST else None
@@ -262,27 +306,31 @@ def _dates(values: Series, date_format: str, base: dict[str, Any]) -> ColumnProf
     )  # fmt: skip
 
 
-def _texts(values: Series, base: dict[str, Any]) -> ColumnProfile:
-    distinct = int(values.nunique())
-    sample = values.iloc[:: max(1, len(values) // _SAMPLE)].astype("str")
-    words = float((sample.str.count(r"\s+") + 1).mean())
-    differ = distinct / len(values)
+def _texts(present: Series, base: dict[str, Any]) -> ColumnProfile:
+    import numpy as np
+
+    codes, labels = _counted(present)
+    sample = np.bincount(codes[:: max(1, len(codes) // _SAMPLE)], minlength=len(labels))
+    seen = np.flatnonzero(sample)
+    rows = sample[seen] / sample.sum()
+    words = float(np.asarray([len(_SPACES.findall(labels[i])) + 1 for i in seen]) @ rows)
+    length = float(np.asarray([len(labels[i]) for i in seen]) @ rows)
+    differ = len(labels) / len(codes)
     named = bool(_ID_NAME.search(str(base["name"])))
-    if (
-        distinct >= 3
-        and words < 1.5
-        and sample.str.len().mean() <= 40
-        and differ > (_MOSTLY_DIFFER if named else 1 - 1e-12)
-    ):
-        return _categories(values, "id", base)
+    if len(labels) >= 3 and words < 1.5 and length <= 40 and differ > (_MOSTLY_DIFFER if named else 1 - 1e-12):
+        return _categories(codes, labels, "id", base)
     wordy = words >= 4 and differ > 0.1
-    text = wordy or (distinct > 20 and differ > _MOSTLY_DIFFER)
-    return _categories(values, "text" if text else "category", base)
+    text = wordy or (len(labels) > 20 and differ > _MOSTLY_DIFFER)
+    return _categories(codes, labels, "text" if text else "category", base)
 
 
-def _categories(values: Series, kind: ColumnKind, base: dict[str, Any]) -> ColumnProfile:
-    counts = values.value_counts()
-    top = [(str(v)[:200], int(n)) for v, n in counts.head(_TOP).items()] if kind not in ("id", "text") else None
+def _categories(codes: NDArray[Any], labels: NDArray[Any], kind: ColumnKind, base: dict[str, Any]) -> ColumnProfile:
+    import numpy as np
+
+    counts = np.bincount(codes, minlength=len(labels))
+    # of equally frequent ones the first comes first
+    most = np.argsort(-counts, kind="stable")[:_TOP]
+    top = [(str(labels[i])[:200], int(counts[i])) for i in most] if kind not in ("id", "text") else None
     return ColumnProfile(kind="constant" if len(counts) == 1 else kind, distinct=len(counts), top=top, **base)
 
 

@@ -133,3 +133,24 @@ def test_dates_are_read_in_place_with_what_is_no_date_missing(kind: str) -> None
     assert read[0].index.tolist() == [3, 3, 5, 6, 7]
     nothing = parse_dates(pd.Series([None, None], dtype="object"), "%d.%m.%Y")
     assert nothing is not None and nothing[0].isna().all()
+
+
+def test_a_column_of_few_levels_is_judged_as_its_rows_are() -> None:
+    """The share of numbers and of dates counts rows, not different values."""
+    mostly_numbers = pd.Series([*["17"] * 900, *map(str, range(90)), *["none"] * 10], name="size")
+    assert profile_column(mostly_numbers).kind == "number"
+    few_words = pd.Series([*["one two three four five"] * 30, *["six"] * 970], name="note")
+    assert profile_column(few_words).kind == "category"
+    rare_dates = pd.Series([*["soon"] * 900, *[f"2026-01-{d:02}" for d in range(1, 29)]], name="day")
+    assert profile_column(rare_dates).kind == "category"
+
+
+def test_equally_frequent_levels_stand_in_order_of_appearance() -> None:
+    assert profile_column(pd.Series(["b", "a ", "c", "a", "b", "c"], name="x")).top == [("b", 2), ("a", 2), ("c", 2)]
+
+
+def test_a_profile_is_asked_by_name() -> None:
+    profile = profile_frame(pd.DataFrame({"a": [1, 2], "b": ["x", "y"]}))
+    assert profile["b"].name == "b"
+    with pytest.raises(KeyError, match="missing"):
+        profile["missing"]
