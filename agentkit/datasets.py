@@ -132,9 +132,13 @@ class Dataset:
         """All rows. Raises DatasetError if the file breaks off or a column is not there."""
         return self.reader.frame(self._checked(columns))
 
-    def batches(self, rows: int = 50_000, columns: Sequence[str] | None = None) -> Iterator[DataFrame]:
-        """Frames of at most `rows` rows, in the order of the file, numbered from 0 throughout."""
-        return self.reader.batches(rows, self._checked(columns))
+    def batches(self, rows: int = 50_000, columns: Sequence[str] | None = None, start: int = 0) -> Iterator[DataFrame]:
+        """Frames of at most `rows` rows, in the order of the file, numbered from 0 throughout.
+
+        From row `start` on: what comes before is not read in Parquet but for the row group of `start`, and is read
+        and thrown away in other formats.
+        """
+        return self.reader.batches(rows, self._checked(columns), start)
 
     def rows(self) -> int:
         """How many rows there are, without the header."""

@@ -42,7 +42,7 @@ class Reader(Protocol):
 
     def frame(self, columns: list[str] | None) -> DataFrame: ...
 
-    def batches(self, rows: int, columns: list[str] | None) -> Iterator[DataFrame]: ...
+    def batches(self, rows: int, columns: list[str] | None, start: int = 0) -> Iterator[DataFrame]: ...
 
 
 def open_reader(name: str, paths: tuple[Path, ...], kind: str, sheet: str | None) -> tuple[Reader, list[str]]:
@@ -98,9 +98,9 @@ class TextReader:
                 texts, _ = from_chunks(chunks, mixed)
         return frame.assign(**{str(c): texts[c] for c in mixed})[columns]
 
-    def batches(self, rows: int, columns: list[str] | None) -> Iterator[DataFrame]:
+    def batches(self, rows: int, columns: list[str] | None, start: int = 0) -> Iterator[DataFrame]:
         with _readable(self.path) as file, self._explained(), self._read(file, columns, chunksize=rows) as chunks:
-            for chunk in chunks:
+            for chunk in _after(chunks, start):
                 yield chunk[columns] if columns else chunk
 
     def _read(self, file: IO[bytes], columns: list[str] | None, **options: Any) -> Any:
@@ -140,9 +140,9 @@ class RecordReader:
     def frame(self, columns: list[str] | None) -> DataFrame:
         return self._framed(list(_records(self.name, self.path, self.format)), columns)
 
-    def batches(self, rows: int, columns: list[str] | None) -> Iterator[DataFrame]:
+    def batches(self, rows: int, columns: list[str] | None, start: int = 0) -> Iterator[DataFrame]:
         records = _records(self.name, self.path, self.format)
-        start = 0
+        next(itertools.islice(records, start, start), None)
         while part := list(itertools.islice(records, rows)):
             frame = self._framed(part, columns)
             frame.index += start
@@ -182,10 +182,10 @@ class SheetReader:
         frame = pd.DataFrame.from_records(padded, columns=list(self.header)).infer_objects()
         return frame[columns] if columns else frame
 
-    def batches(self, rows: int, columns: list[str] | None) -> Iterator[DataFrame]:
+    def batches(self, rows: int, columns: list[str] | None, start: int = 0) -> Iterator[DataFrame]:
         frame = self.frame(columns)
-        for start in range(0, len(frame), rows):
-            yield frame.iloc[start : start + rows]
+        for first in range(start, len(frame), rows):
+            yield frame.iloc[first : first + rows]
 
 
 @dataclass(frozen=True)
@@ -211,27 +211,39 @@ class ArrowReader:
                 return from_arrow(self.data, names, rows)
             return cast("DataFrame", self.data.to_table(columns=columns).to_pandas(ignore_metadata=True))
 
-    def batches(self, rows: int, columns: list[str] | None) -> Iterator[DataFrame]:
-        start = 0
+    def batches(self, rows: int, columns: list[str] | None, start: int = 0) -> Iterator[DataFrame]:
         with self._explained():
-            for batch in self._record_batches(rows, columns):
-                if batch.num_rows:
+            for first, batch in self._record_batches(rows, columns, start):
+                if first + batch.num_rows > start:
                     frame = cast("DataFrame", batch.to_pandas(ignore_metadata=True))
                     frame = frame.reindex(columns=columns or self.columns())
-                    frame.index += start
-                    start += len(frame)
-                    yield frame
+                    frame.index += first
+                    yield frame if first >= start else frame.iloc[start - first :]
 
-    def _record_batches(self, rows: int, columns: list[str] | None) -> Iterator[Any]:
-        """Parquet file by file: Arrow's scanner reads ahead, and keeps more the more rows there are."""
+    def _record_batches(self, rows: int, columns: list[str] | None, start: int) -> Iterator[tuple[int, Any]]:
+        """Batches with the number of their first row, from the one that `start` is in or earlier.
+
+        Parquet file by file: Arrow's scanner reads ahead, and keeps more the more rows there are.
+        """
         import pyarrow.parquet as pq
 
+        first = 0
         if self.format != "parquet":
-            yield from self.data.to_batches(columns=columns, batch_size=rows)
+            for batch in self.data.to_batches(columns=columns, batch_size=rows):
+                yield first, batch
+                first += batch.num_rows
             return
         for path in self.data.files:
             with pq.ParquetFile(path, pre_buffer=False) as file:
-                yield from file.iter_batches(rows, columns=columns)
+                sizes = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
+                skipped = 0
+                while skipped < len(sizes) and first + sizes[skipped] <= start:
+                    first += sizes[skipped]
+                    skipped += 1
+                wanted = range(skipped, len(sizes))
+                for batch in file.iter_batches(rows, row_groups=wanted, columns=columns) if wanted else ():
+                    yield first, batch
+                    first += batch.num_rows
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -241,6 +253,13 @@ class ArrowReader:
             yield
         except (pa.ArrowException, OSError) as error:
             raise DatasetError(f"{self.name!r} cannot be read: {_reason(error)}. Is the file complete?") from error
+
+
+def _after(frames: Iterable[DataFrame], start: int) -> Iterator[DataFrame]:
+    """The frames without the rows before `start`: what a text column holds is told by its whole frame."""
+    for frame in frames:
+        if len(frame) and frame.index[-1] >= start:
+            yield frame if frame.index[0] >= start else frame.loc[frame.index >= start]
 
 
 def _open_text(name: str, path: Path, kind: str) -> tuple[Reader, list[str]]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -92,6 +93,33 @@ def test_a_folder_and_a_pattern_of_parquet_files_are_one_table(space: Workspace)
         data = open_dataset(name, space)
         assert (data.rows(), len(data.paths), data.stem) == (120, 2, "days")
         assert [i for part in data.batches(50) for i in part.index] == list(range(120))
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.json", "a.parquet", "a.feather", "a.xlsx", "days"])
+def test_batches_begin_at_any_row(name: str, space: Workspace) -> None:
+    for part in ("days/1.parquet", "days/2.parquet") if name == "days" else (name,):
+        _write(part, space.root)
+    data = open_dataset(name, space)
+    whole = pd.concat(data.batches(25))
+    for start in (0, 1, 24, 25, 59, 60, 61, 119, 500):
+        parts = list(data.batches(25, start=start))
+        assert [i for part in parts for i in part.index] == list(range(start, len(whole)))
+        assert all(len(part) <= 25 for part in parts)
+        if parts:
+            pd.testing.assert_frame_equal(pd.concat(parts), whole.iloc[start:], check_dtype=False)
+
+
+def test_batches_of_parquet_do_not_read_the_row_groups_before_the_first_row(space: Workspace) -> None:
+    path = space.root / "groups.parquet"
+    pd.DataFrame({"x": np.arange(1000.0)}).to_parquet(path, row_group_size=100)
+    column = pq.ParquetFile(path).metadata.row_group(2).column(0)
+    with path.open("r+b") as file:
+        file.seek(column.dictionary_page_offset or column.data_page_offset)
+        file.write(b"\xff" * 64)
+    data = open_dataset("groups.parquet", space)
+    with pytest.raises(DatasetError):
+        list(data.batches(50))
+    assert [x for part in data.batches(70, start=350) for x in part["x"]] == list(range(350, 1000))
 
 
 def test_json_as_columns_and_nested_objects(space: Workspace) -> None:

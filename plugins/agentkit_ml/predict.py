@@ -145,7 +145,7 @@ def _predict_all(
     """Predict the rows that are not kept yet, and make them safe every few seconds and when the call is stopped."""
     columns = [*found.training.columns, *ids]
     size = max(1_000, min(_BATCH_ROWS, _BATCH_CELLS // len(columns)))
-    batches = _ahead(_joined(_after(data.batches(size, columns), written.kept.rows), size))
+    batches = _ahead(_joined(data.batches(size, columns, written.kept.rows), size))
     told = _Told(summary.rows, data, ctx)
     moment = datetime.now(UTC).replace(microsecond=0)
     frame = next(batches, None)
@@ -167,13 +167,6 @@ def _predict_all(
                     break
         if frame is not None:
             written.commit(summary.state())
-
-
-def _after(batches: Iterable[DataFrame], rows: int) -> Iterator[DataFrame]:
-    """The batches without the first `rows` rows."""
-    for frame in batches:
-        if frame.index[-1] >= rows:
-            yield frame if frame.index[0] >= rows else frame.loc[frame.index >= rows]
 
 
 def _joined(batches: Iterable[DataFrame], size: int) -> Iterator[DataFrame]:
