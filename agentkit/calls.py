@@ -27,6 +27,7 @@ from agentkit.toolbox import Toolbox
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
+    from agentkit.databases import Databases, ToolDatabases
     from agentkit.prompts import Prompts
     from agentkit.results import ToolResult
 
@@ -90,6 +91,12 @@ class Services:
         return Workspace(self.settings.root, self.settings.workspace.allow)
 
     @cached_property
+    def databases(self) -> Databases:
+        from agentkit.databases import Databases
+
+        return Databases(self.settings, self.workspace, self.plugins)
+
+    @cached_property
     def prompts(self) -> Prompts:
         from agentkit.prompts import Prompts, search_folders
 
@@ -98,6 +105,8 @@ class Services:
 
     def close(self) -> None:
         """Close what was opened. The embedded Postgres stops with its last user."""
+        if "databases" in self.__dict__:
+            self.databases.close()
         if "storage" in self.__dict__:
             self.storage.close()
 
@@ -136,6 +145,12 @@ class CallContext:
         if note:
             self.note(note)
         return open_dataset(found, self.services.workspace)
+
+    @property
+    def databases(self) -> ToolDatabases:
+        from agentkit.databases import ToolDatabases
+
+        return ToolDatabases(self.services.databases, self.by_model)
 
     def call(self, tool: str, **args: Any) -> ToolResult:
         inner = CallContext(self.services, self.by_model, self.on_progress, self.cancelled)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
+    from agentkit.databases import ToolDatabases
     from agentkit.datasets import Dataset
     from agentkit.prompts import Prompts
     from agentkit.results import ToolResult
@@ -53,6 +54,10 @@ class ToolContext(Protocol):
 
     def dataset(self, name: str) -> Dataset:
         """The data set of this name, checked to exist. Raises DatasetError or WorkspaceError."""
+
+    @property
+    def databases(self) -> ToolDatabases:
+        """The databases of this run: `names()`, and `open(name)`, each behind the guard."""
 
     def call(self, tool: str, **args: Any) -> ToolResult:
         """Call another tool and get its typed result."""

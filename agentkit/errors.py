@@ -83,6 +83,37 @@ class PluginError(AgentkitError):
     """A plugin failed; the message names the plugin and the hook."""
 
 
+class SqlRefused(BadInput):
+    """A statement breaks a rule of the guard; `rule` is its short name. The message says what would be allowed."""
+
+    rule: str = ""
+
+    def __init__(self, message: str, rule: str = "") -> None:
+        super().__init__(message)
+        self.rule = rule
+
+
+class SqlFailed(BadInput):
+    """The database did not accept or could not finish a statement; the message has its own words, shortened.
+
+    `code` is the engine's own (SQLSTATE with Postgres), '' where it has none.
+    """
+
+    code: str = ""
+
+    def __init__(self, message: str, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class SqlTimeout(AgentkitError):
+    """A statement took longer than allowed and was stopped."""
+
+
+class DatabaseUnavailable(AgentkitError):
+    """A database cannot be reached or opened, or went away."""
+
+
 class StorageError(AgentkitError):
     """Postgres, embedded or given, cannot be used."""
 

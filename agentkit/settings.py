@@ -100,6 +100,22 @@ class TraceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     hide_outputs: bool = False
 
 
+class DatabaseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A database and what may be read of it (docs/sql-safety.md).
+
+    `allow` (None: everything) and `deny`: tables and columns as `table`, `schema.table`, `table.column`, with `*`.
+    `filters`: table -> SQL condition on its rows. `masks`: column -> how its values are shown.
+    """
+
+    url: str
+    allow: tuple[str, ...] | None = None
+    deny: tuple[str, ...] = ()
+    filters: dict[str, str] = {}
+    masks: dict[str, Literal["null", "hash", "partial"]] = {}
+    seconds: Amount = 30.0
+    rows: Count = 10_000
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that can be set. `folder` is where `agentkit.toml` was looked for."""
 
@@ -117,6 +133,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     models: ModelSettings = ModelSettings()
     privacy: PrivacySettings = PrivacySettings()
     traces: TraceSettings = TraceSettings()
+    databases: dict[str, str | DatabaseSettings] = {}
     sections: dict[str, dict[str, Any]] = {}
     untrusted: tuple[str, ...] = ()
 

@@ -65,6 +65,22 @@ class ModelSpec:
 
 
 @dataclass(frozen=True)
+class DatabaseSpec:
+    """A kind of database.
+
+    `target` names a function `(opening: agentkit.databases.Opening) -> agentkit.databases.Engine`; `schemes` are those
+    of the URLs that it opens, `suffixes` the endings of files (with the dot) that it opens. What it opens stands behind
+    agentkit's guard: the engine gets only statements that passed it.
+    """
+
+    kind: str
+    target: str
+    schemes: tuple[str, ...]
+    summary: str
+    suffixes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class PromptSource:
     """A folder of `NAME.prompt.md` files."""
 

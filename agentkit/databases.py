@@ -1,0 +1,176 @@
+"""Databases by name, URL or file, each behind the guard: what plugins open, and what tools and data sets use."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from agentkit.errors import BadInput, suggest
+from agentkit.redaction import redact
+from agentkit.specs import DatabaseSpec, resolve
+from agentkit.sqlguard.limits import Limits
+from agentkit.sqlguard.rows import Rows
+from agentkit.sqlguard.schema import Dialect, Schema
+
+if TYPE_CHECKING:
+    from agentkit.datasets import Workspace
+    from agentkit.plugins import Plugins
+    from agentkit.settings import DatabaseSettings, Settings
+
+FILES = "files"
+"""The database whose tables are the workspace's data files."""
+
+
+class Database(Protocol):
+    """A database as tools see it: everything passes the guard."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def dialect(self) -> Dialect: ...
+
+    def schema(self) -> Schema:
+        """What the user may read, after policy. Raises DatabaseUnavailable."""
+
+    def run(self, sql: str, limits: Limits | None = None) -> Rows:
+        """Check one statement, apply the policy and run it; the rows are streamed.
+
+        Raises SqlRefused, SqlFailed, SqlTimeout, Cancelled or DatabaseUnavailable.
+        """
+
+    def explain(self, sql: str) -> str:
+        """The engine's plan, without running the statement. Raises what `run` would raise before its first row."""
+
+    def close(self) -> None:
+        """Give back what was opened; the database opens again when it is used again."""
+
+
+class Engine(Protocol):
+    """What a `DatabaseSpec` opens. It gets statements that passed the guard, and holds its own limits all the same."""
+
+    @property
+    def dialect(self) -> Dialect: ...
+
+    def schema(self) -> Schema: ...
+
+    def run(self, sql: str, limits: Limits) -> Rows: ...
+
+    def explain(self, sql: str, limits: Limits) -> str: ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What an engine is opened with. `url` may hold a password: it belongs into no message."""
+
+    name: str
+    url: str
+    settings: Settings
+    workspace: Workspace
+
+
+class Databases:
+    """The databases of one agent, command or tool call. Threads may share it."""
+
+    def __init__(self, settings: Settings, workspace: Workspace, plugins: Plugins) -> None:
+        self._settings = settings
+        self._workspace = workspace
+        self._plugins = plugins
+        self._open: dict[str, Database] = {}
+        self._lock = threading.Lock()
+
+    def names(self) -> list[str]:
+        """The configured names, and `files`."""
+        return [*self._settings.databases, *([] if FILES in self._settings.databases else [FILES])]
+
+    def open(self, name: str | None = None, *, by_model: bool = False) -> Database:
+        """The database of this name (None: the only one configured, or `files`).
+
+        A person may also give a URL or a file; a model names a configured one. Raises BadInput for a name that is
+        none. Nothing is connected before it is used.
+        """
+        wanted = name.strip() if name and name.strip() else self._default()
+        with self._lock:
+            if wanted not in self._open:
+                self._open[wanted] = self._opened(wanted, by_model)
+            elif by_model and wanted not in self.names():
+                raise self._unknown(wanted)
+            return self._open[wanted]
+
+    def close(self) -> None:
+        """Close every database that was opened."""
+        with self._lock:
+            for database in self._open.values():
+                database.close()
+            self._open.clear()
+
+    def _default(self) -> str:
+        configured = list(self._settings.databases)
+        if len(configured) > 1:
+            raise BadInput(f"there are several databases: name one of {', '.join(configured)}.")
+        return configured[0] if configured else FILES
+
+    def _opened(self, wanted: str, by_model: bool) -> Database:
+        from agentkit.settings import DatabaseSettings
+        from agentkit.sqlguard.guarded import GuardedDatabase
+
+        configured = self._settings.databases.get(wanted)
+        if configured is not None:
+            options = configured if isinstance(configured, DatabaseSettings) else DatabaseSettings(url=configured)
+            return GuardedDatabase(wanted, self._engine(wanted, options), options, self._settings)
+        if wanted == FILES:
+            options = DatabaseSettings(url="files:")
+            return GuardedDatabase(FILES, self._engine(FILES, options), options, self._settings)
+        url = None if by_model else self._address(wanted)
+        if url is None:
+            raise self._unknown(wanted)
+        options = DatabaseSettings(url=url)
+        return GuardedDatabase(redact(wanted), self._engine(wanted, options), options, self._settings)
+
+    def _engine(self, name: str, options: DatabaseSettings) -> Engine:
+        scheme = options.url.partition(":")[0].partition("+")[0].lower()
+        spec = self._spec(scheme)
+        if spec is None:
+            known = sorted({s for g in self._plugins.databases.values() for s in g.spec.schemes})
+            raise BadInput(f"database {redact(name)!r}: no plugin opens {scheme!r} URLs (known: {', '.join(known)}).")
+        engine: Engine = resolve(spec.target)(Opening(name, options.url, self._settings, self._workspace))
+        return engine
+
+    def _spec(self, scheme: str) -> DatabaseSpec | None:
+        return next((g.spec for g in self._plugins.databases.values() if scheme in g.spec.schemes), None)
+
+    def _address(self, text: str) -> str | None:
+        """The URL that a person gave, or that of the file; None if the text is neither."""
+        if "://" in text:
+            return text
+        from pathlib import Path
+
+        suffix = Path(text).suffix.lower()
+        for given in self._plugins.databases.values():
+            if suffix and suffix in given.spec.suffixes:
+                return f"{given.spec.schemes[0]}:///{self._workspace.path(text)}"
+        return None
+
+    def _unknown(self, wanted: str) -> BadInput:
+        known = self.names()
+        shown = redact(wanted)
+        return BadInput(f"there is no database {shown!r}.{suggest(shown, known)} Databases: {', '.join(known)}.")
+
+
+@dataclass(frozen=True)
+class ToolDatabases:
+    """The databases that a tool call may use: a model's only those that have a name."""
+
+    databases: Databases
+    by_model: bool
+
+    def names(self) -> list[str]:
+        """The configured names, and `files`."""
+        return self.databases.names()
+
+    def open(self, name: str | None = None) -> Database:
+        """The database of this name (None: the only one configured, or `files`); shared, so do not close it."""
+        return self.databases.open(name, by_model=self.by_model)

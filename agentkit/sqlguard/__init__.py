@@ -1,0 +1,1 @@
+"""SQL that is safe by construction: one read-only statement, allow-listed, under a policy and limits."""

@@ -1,0 +1,1 @@
+"""The engines: each opens one kind of database so that nothing can be changed through it."""

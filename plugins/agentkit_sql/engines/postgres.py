@@ -1,0 +1,174 @@
+"""PostgreSQL: one connection a statement, a read-only transaction that is always rolled back, a server-side cursor.
+
+The extended protocol takes one statement at a time and DECLARE CURSOR only a query, so nothing in a statement's text
+can end the transaction. Whatever a statement leaves in its session (settings, locks) ends with the connection.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+from psycopg import sql as compose
+
+from agentkit.databases import Opening
+from agentkit.errors import AgentkitError, BadInput, DatabaseUnavailable, SqlFailed
+from agentkit.sqlguard.limits import Limits
+from agentkit.sqlguard.rows import ResultColumn, Rows
+from agentkit.sqlguard.schema import Dialect, Schema
+from agentkit.sqlguard.watch import Watch
+from agentkit_sql.engines.postgres_schema import read_schema
+from agentkit_sql.engines.postgres_values import type_name, widened
+
+CONNECT_SECONDS = 10
+_CATALOG_SECONDS = 30.0
+_FIRST_FETCH, _MOST_FETCH, _FETCH_BYTES = 64, 5_000, 1 << 20
+_GONE = ("08", "57P", "53")
+
+
+def open_postgres(opening: Opening) -> PostgresEngine:
+    """The engine of a `postgresql://` URL; nothing is connected yet. Raises BadInput if the URL cannot be read."""
+    scheme, separator, rest = opening.url.partition("://")
+    plain = scheme.partition("+")[0] + separator + rest
+    try:
+        found = psycopg.conninfo.conninfo_to_dict(plain)
+    except psycopg.ProgrammingError:
+        # libpq's own words would quote the password
+        raise BadInput(
+            f"database {opening.name!r}: its URL cannot be read. Write postgresql://USER:PASSWORD@HOST:5432/DATABASE, "
+            "special characters of the password percent-encoded."
+        ) from None
+    return PostgresEngine(opening.name, {k: str(v) for k, v in found.items() if v is not None})
+
+
+class PostgresEngine:
+    """A PostgreSQL server. `parameters` are libpq's."""
+
+    dialect: Dialect = "postgres"
+
+    def __init__(self, name: str, parameters: dict[str, str]) -> None:
+        self._name = name
+        self._parameters = {"connect_timeout": str(CONNECT_SECONDS), "application_name": "agentkit"} | parameters
+
+    def schema(self) -> Schema:
+        """Tables, views and columns that the role may read, without the catalogues. Raises DatabaseUnavailable."""
+        connection = self._connect(Limits(seconds=_CATALOG_SECONDS))
+        with self._explained(connection), contextlib.closing(connection):
+            return read_schema(connection)
+
+    def run(self, sql: str, limits: Limits) -> Rows:
+        """Run a query; its first rows are fetched before this returns, so that errors come here."""
+        started = time.monotonic()
+        connection = self._connect(limits)
+        watch = Watch(limits.seconds, lambda: connection.cancel_safe(timeout=2))
+
+        def close() -> None:
+            watch.end()
+            connection.close()
+
+        try:
+            with self._explained(connection, watch):
+                columns = self._declare(connection, sql, limits)
+                source = self._fetched(connection, watch, limits)
+                first = next(source, [])
+        except BaseException:
+            close()
+            raise
+        rows = (row for batch in _with_first(first, source) for row in batch)
+        return Rows(columns, rows, limits, close, started)
+
+    def explain(self, sql: str, limits: Limits) -> str:
+        """The planner's text, without running the query."""
+        connection = self._connect(limits)
+        watch = Watch(limits.seconds, lambda: connection.cancel_safe(timeout=2))
+        with contextlib.closing(connection), watch, self._explained(connection, watch):
+            # the parentheses let only a query in: no ANALYZE of anything else
+            query = compose.SQL("EXPLAIN SELECT * FROM (\n{}\n) AS explained").format(compose.SQL(_trusted(sql)))
+            return "\n".join(row[0] for row in connection.execute(query, binary=True).fetchall())
+
+    def close(self) -> None:
+        """Nothing stays open between statements."""
+
+    def _connect(self, limits: Limits) -> psycopg.Connection[tuple[Any, ...]]:
+        """A connection in a read-only transaction with the limits set."""
+        milliseconds = max(1, round(limits.seconds * 1000))
+        try:
+            connection = psycopg.connect(**self._parameters, autocommit=True, prepare_threshold=None)  # type: ignore[arg-type]
+        except psycopg.Error as error:
+            raise DatabaseUnavailable(
+                f"database {self._name!r} cannot be reached: {self._plain(error)}. Check that the server runs, and the "
+                "URL, user and password."
+            ) from None
+        widened(connection)
+        with self._explained(connection):
+            connection.execute(
+                f"BEGIN READ ONLY; SET LOCAL statement_timeout = {milliseconds}; "
+                f"SET LOCAL lock_timeout = {min(milliseconds, 5_000)}; "
+                "SET LOCAL idle_in_transaction_session_timeout = '10min'; "
+                "SET LOCAL row_security = on; SET LOCAL client_connection_check_interval = '2s'"
+            )
+        return connection
+
+    def _declare(self, connection: psycopg.Connection[Any], sql: str, limits: Limits) -> tuple[ResultColumn, ...]:
+        connection.execute(
+            compose.SQL("DECLARE rows NO SCROLL CURSOR FOR\n{}").format(compose.SQL(_trusted(sql))), binary=True
+        )
+        described = connection.execute("FETCH 0 FROM rows", binary=False).description or []
+        return tuple(ResultColumn(c.name, type_name(c.type_code)) for c in described)
+
+    def _fetched(
+        self, connection: psycopg.Connection[tuple[Any, ...]], watch: Watch, limits: Limits
+    ) -> Iterator[list[tuple[Any, ...]]]:
+        size, left = _FIRST_FETCH, limits.rows + 1
+        while left > 0:
+            with self._explained(connection, watch):
+                watch.check()
+                batch = connection.execute(f"FETCH {min(size, left)} FROM rows", binary=False).fetchall()
+            if not batch:
+                return
+            yield batch
+            left -= len(batch)
+            size = min(size * 4, _MOST_FETCH)
+
+    @contextlib.contextmanager
+    def _explained(self, connection: psycopg.Connection[Any], watch: Watch | None = None) -> Iterator[None]:
+        """Errors of the server as agentkit's own."""
+        try:
+            yield
+        except psycopg.Error as error:
+            if watch is not None:
+                watch.check()
+            raise self._error(error) from None
+        except AgentkitError:
+            raise
+
+    def _error(self, error: psycopg.Error) -> AgentkitError:
+        state = error.sqlstate or ("08" if isinstance(error, psycopg.OperationalError) else "")
+        if state == "57014":
+            from agentkit.errors import SqlTimeout
+
+            return SqlTimeout("the statement was stopped by the server: it took too long, or somebody cancelled it.")
+        if state.startswith(_GONE):
+            return DatabaseUnavailable(f"database {self._name!r} went away: {self._plain(error)}. Try again later.")
+        return SqlFailed(f"{self._plain(error)}.", state)
+
+    def _plain(self, error: psycopg.Error) -> str:
+        """The server's message and hint in one line, without the password."""
+        said = error.diag.message_primary or (str(error).strip().splitlines() or [type(error).__name__])[0]
+        hint = f". {error.diag.message_hint}" if error.diag.message_hint else ""
+        text = f"{said}{hint}"[:500].rstrip(". ")
+        password = self._parameters.get("password")
+        return text.replace(password, "***") if password else text
+
+
+def _with_first(first: list[tuple[Any, ...]], rest: Iterator[list[tuple[Any, ...]]]) -> Iterator[list[tuple[Any, ...]]]:
+    yield first
+    yield from rest
+
+
+def _trusted(sql: str) -> Any:
+    """A statement's text as psycopg wants literal SQL typed; what is safe about it is the cursor around it."""
+    return sql
