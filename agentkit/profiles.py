@@ -19,6 +19,7 @@ GRID = 257
 """Points of the quantile grid of a number column, ends included: 0, 64, 128 and 192 of 256 are the quartiles."""
 
 _TOP = 50
+_CUT = 200  # characters of a level that are kept
 _SAMPLE = 2_000
 _ALMOST_ALL = 0.99
 _MOST = 0.9
@@ -63,6 +64,12 @@ class ColumnProfile(BaseModel):
     top: list[tuple[str, int]] | None = None
     date_format: str | None = None
     unread: int = 0
+
+    @property
+    def levels(self) -> list[str]:
+        """All levels of a category, the most frequent first; none if the profile does not hold them all in full."""
+        known = [level for level, _ in self.top or []]
+        return known if len(known) == self.distinct and all(len(level) < _CUT for level in known) else []
 
     @property
     def median(self) -> float | None:
@@ -330,7 +337,7 @@ def _categories(codes: NDArray[Any], labels: NDArray[Any], kind: ColumnKind, bas
     counts = np.bincount(codes, minlength=len(labels))
     # of equally frequent ones the first comes first
     most = np.argsort(-counts, kind="stable")[:_TOP]
-    top = [(str(labels[i])[:200], int(counts[i])) for i in most] if kind not in ("id", "text") else None
+    top = [(str(labels[i])[:_CUT], int(counts[i])) for i in most] if kind not in ("id", "text") else None
     return ColumnProfile(kind="constant" if len(counts) == 1 else kind, distinct=len(counts), top=top, **base)
 
 

@@ -314,6 +314,11 @@ def test_columns_that_mix_are_told() -> None:
     assert raised(leaks(classes(200))) == {}
 
 
+def test_numbers_and_ranges_of_numbers_are_no_mixture() -> None:
+    for levels in (["0", "1-5", "6-10", "11+"], ["1", "2", "3", "4 or more"], ["1", "2", "3-4", "5-10"]):
+        assert raised(leaks(classes(200).assign(size=levels * 50))) == {}
+
+
 def test_the_score_of_a_column_is_scikit_learns() -> None:
     from sklearn.metrics import roc_auc_score
 

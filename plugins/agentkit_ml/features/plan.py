@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agentkit.profiles import ColumnProfile, Profile
+from agentkit.profiles import Profile
 from agentkit_ml.features.options import Family, FeatureOptions
 from agentkit_ml.features.orders import ordered_levels
 
@@ -16,8 +16,6 @@ FEW_LEVELS = 10
 
 NATIVE_LEVELS = 30
 """Categories up to here are given as they are to models that can split them; beyond, such splits fit noise."""
-
-_CUT = 200  # characters of a level that a profile keeps
 
 
 @dataclass(frozen=True)
@@ -43,11 +41,11 @@ def plan_columns(profile: Profile, used: dict[str, str], family: Family, options
     rest: dict[str, int] = {}
     for name in of["category"]:
         column = known[name]
-        order = list(options.orders.get(name, ())) or ordered_levels(_levels(column))
+        order = list(options.orders.get(name, ())) or ordered_levels(column.levels)
         if order and (name in options.orders or family != "linear" or column.distinct >= FEW_LEVELS):
             ordered[name] = order
-        elif column.distinct == 2 and _levels(column):
-            two[name] = sorted(_levels(column))
+        elif column.distinct == 2 and column.levels:
+            two[name] = sorted(column.levels)
         else:
             rest[name] = column.distinct + (column.missing > 0)
     codes = tuple(n for n, levels in rest.items() if family == "native" and levels <= NATIVE_LEVELS)
@@ -56,9 +54,3 @@ def plan_columns(profile: Profile, used: dict[str, str], family: Family, options
         one_hot=tuple(n for n, levels in rest.items() if levels < FEW_LEVELS and n not in codes),
         target=tuple(n for n, levels in rest.items() if levels >= FEW_LEVELS and n not in codes),
     )  # fmt: skip
-
-
-def _levels(column: ColumnProfile) -> list[str]:
-    """All levels, or none if the profile does not hold them all in full."""
-    levels = [level for level, _ in column.top or []]
-    return levels if len(levels) == column.distinct and all(len(level) < _CUT for level in levels) else []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agentkit.profiles import Profile, as_numbers, listed
+from agentkit_ml.features.orders import ordered_levels
 from agentkit_ml.record import Finding
 
 if TYPE_CHECKING:
@@ -63,6 +64,6 @@ def _mixed(frame: DataFrame, target: str, profile: Profile) -> dict[str, list[st
         dates = float(sample.astype("str").str.match(_DATE_IN_TEXT).mean())
         if dates >= 0.5:
             said.setdefault("look like dates of several formats and were not read as dates", []).append(name)
-        elif _MIXED[0] <= numbers <= _MIXED[1]:
+        elif _MIXED[0] <= numbers <= _MIXED[1] and not ordered_levels(profile[name].levels):
             said.setdefault("mix numbers and texts and were read as texts", []).append(name)
     return said
