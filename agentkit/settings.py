@@ -104,7 +104,8 @@ class DatabaseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A database and what may be read of it (docs/sql-safety.md).
 
     `allow` (None: everything) and `deny`: tables and columns as `table`, `schema.table`, `table.column`, with `*`.
-    `filters`: table -> SQL condition on its rows. `masks`: column -> how its values are shown.
+    `filters`: table -> SQL condition on its rows. `masks`: column -> how its values are shown. `meaning`: what its
+    names do not tell (docs/sql.md).
     """
 
     url: str
@@ -114,6 +115,7 @@ class DatabaseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     masks: dict[str, Literal["null", "hash", "partial"]] = {}
     seconds: Amount = 30.0
     rows: Count = 10_000
+    meaning: dict[str, Any] = {}
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
