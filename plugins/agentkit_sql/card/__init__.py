@@ -1,0 +1,1 @@
+"""The schema card: what a chat model is told about a database."""

@@ -1,0 +1,102 @@
+"""A few frequent values of text columns, and the range of dates: how a database writes what people ask for."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from agentkit.errors import AgentkitError
+from agentkit.sqlguard.schema import Column, TableInfo
+
+if TYPE_CHECKING:
+    from agentkit.databases import Database
+
+FREQUENT = 4
+_SAMPLE_ROWS = 10_000
+_LONGEST = 40
+_MOST_COLUMNS = 60
+_SECRET = re.compile(r"passw|secret|token|api_?key|hash|salt|credential|ssn", re.IGNORECASE)
+_OPAQUE = re.compile(r"https?://|[0-9a-f]{8}-[0-9a-f]{4}-|[\w.+-]+@[\w-]+\.|[0-9a-f]{24}", re.IGNORECASE)
+_TEXT = ("char", "text", "string", "enum", "clob")
+_DATES = ("date", "timestamp")
+
+Values = dict[str, dict[str, list[str]]]
+"""Table -> column -> its most frequent values, as they are written in a statement without quotes."""
+
+
+def is_text(column: Column) -> bool:
+    """Whether a column holds text. A column without a type (SQLite) does as well."""
+    low = column.type.lower()
+    return not low or (any(t in low for t in _TEXT) and "[]" not in low)
+
+
+def is_date(column: Column) -> bool:
+    return any(column.type.lower().startswith(t) for t in _DATES)
+
+
+def frequent_values(database: Database, tables: Iterable[TableInfo], seconds: float) -> Values:
+    """The most frequent values of the tables' text columns, from their first 10,000 rows.
+
+    What is not read within `seconds`, or may not be read, is left out.
+    """
+    end = time.monotonic() + seconds
+    found: Values = {}
+    for table in tables:
+        if time.monotonic() > end:
+            break
+        found[table_key(table)] = _of_table(database, table)
+    return found
+
+
+def table_key(table: TableInfo) -> str:
+    return f"{table.schema}.{table.name}"
+
+
+def _of_table(database: Database, table: TableInfo) -> dict[str, list[str]]:
+    columns = [c for c in table.columns if is_text(c) or is_date(c)]
+    columns = [c for c in columns if not _SECRET.search(c.name)][:_MOST_COLUMNS]
+    found: dict[str, list[str]] = {}
+    if not columns:
+        return found
+    try:
+        for name, value in _rows(database, _statement(table, columns)):
+            if len(value) <= _LONGEST and not _OPAQUE.search(value):
+                found.setdefault(name, []).append(value)
+    except AgentkitError:
+        return {}
+    return found
+
+
+def _rows(database: Database, statement: str) -> Iterator[tuple[str, str]]:
+    for name, value, *_ in database.run(statement):
+        if value is not None and str(value).strip():
+            yield str(name), str(value)
+
+
+def _statement(table: TableInfo, columns: list[Column]) -> str:
+    source = quoted(table.name) if not table.schema else f"{quoted(table.schema)}.{quoted(table.name)}"
+    parts = []
+    for column in columns:
+        name, label = quoted(column.name), column.name.replace("'", "''")
+        if is_text(column):
+            parts.append(
+                f"SELECT '{label}' AS c, CAST({name} AS VARCHAR) AS v, count(*) AS n FROM sample "  # noqa: S608
+                f"GROUP BY {name}"
+            )
+        else:
+            parts += [
+                f"SELECT '{label}' AS c, CAST({edge}({name}) AS VARCHAR) AS v, 1 AS n FROM sample"  # noqa: S608
+                for edge in ("min", "max")
+            ]
+    every = " UNION ALL ".join(parts)
+    return (
+        f"WITH sample AS (SELECT * FROM {source} LIMIT {_SAMPLE_ROWS}), counted AS ({every}), "  # noqa: S608
+        f"ranked AS (SELECT c, v, row_number() OVER (PARTITION BY c ORDER BY n DESC, v) AS r FROM counted) "
+        f"SELECT c, v FROM ranked WHERE r <= {FREQUENT} ORDER BY c, r"
+    )
+
+
+def quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
