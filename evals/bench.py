@@ -1,6 +1,6 @@
 """`make bench`: how fast agentkit is, always as a ratio against a named baseline in the same run.
 
-python -m evals.bench [startup] [turn] [threads] [first-token] [predict]
+python -m evals.bench [startup] [turn] [threads] [first-token] [predict] [overhead]
 """
 
 from __future__ import annotations
@@ -202,6 +202,13 @@ def predict() -> None:
     predict_bench()
 
 
+def overhead() -> None:
+    """What `train` does beside the estimators' own fits, on 10,000 rows with a budget of 20 s; seconds of recording."""
+    from evals.bench_overhead import overhead_bench
+
+    overhead_bench()
+
+
 def timed(work: Callable[[], object]) -> float:
     """Seconds that the work takes."""
     start = time.perf_counter()
@@ -209,7 +216,14 @@ def timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-BENCHES = {"startup": startup, "turn": turn, "threads": threads, "first-token": first_token, "predict": predict}
+BENCHES = {
+    "startup": startup,
+    "turn": turn,
+    "threads": threads,
+    "first-token": first_token,
+    "predict": predict,
+    "overhead": overhead,
+}
 
 if __name__ == "__main__":
     for name in sys.argv[1:] or BENCHES:

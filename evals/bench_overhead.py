@@ -1,0 +1,127 @@
+"""What `train` does beside the estimators' own fits, on 10,000 rows of 20 mixed columns with a budget of 20 s.
+
+python -m evals.bench_overhead [SECONDS]    (default: 20)
+
+The `fit` methods of the estimators are timed in a process of its own. What else happens within the time of search and
+fits: encoding, predicting and scoring folds, choosing, scoring the held-back rows. At most a quarter of that time
+should be, and recording should take less than 15 s.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROWS = 10_000
+BUDGET = 20.0
+TARGETS = {"two classes": "left", "numbers": "spent", "five classes": "grade"}
+
+_TRAIN = """
+import functools, json, resource, sys, threading, time
+import lightgbm, optuna, sklearn.dummy, sklearn.ensemble, sklearn.linear_model, xgboost
+from agentkit import Agent
+
+spent, depth, lock = 0.0, threading.local(), threading.Lock()
+
+def timed(kind, name):
+    plain = getattr(kind, name)
+    @functools.wraps(plain)
+    def fit(*args, **named):
+        global spent
+        depth.value = getattr(depth, "value", 0) + 1
+        began = time.perf_counter()
+        try:
+            return plain(*args, **named)
+        finally:
+            depth.value -= 1
+            if not depth.value:
+                spent += time.perf_counter() - began
+    setattr(kind, name, fit)
+
+for kind in (
+    *(getattr(sklearn.dummy, n) for n in ("DummyClassifier", "DummyRegressor")),
+    *(getattr(sklearn.linear_model, n) for n in ("LogisticRegression", "Ridge")),
+    *(getattr(sklearn.ensemble, f + k) for f in ("RandomForest", "ExtraTrees", "HistGradientBoosting")
+      for k in ("Classifier", "Regressor")),
+    lightgbm.LGBMClassifier, lightgbm.LGBMRegressor, xgboost.XGBClassifier, xgboost.XGBRegressor,
+):
+    timed(kind, "fit")
+
+with Agent() as agent:
+    agent.call("list_models")
+    import agentkit_ml.fitting as fitting
+    plain, inside = fitting._fitted, []
+    def after(*args, **named):
+        inside.append(spent)  # the learning curve's fits come later
+        return plain(*args, **named)
+    fitting._fitted = after
+    began = time.perf_counter()
+    made = agent.call("train", dataset="table.parquet", target=sys.argv[1], budget_seconds=float(sys.argv[2]))
+    total = time.perf_counter() - began
+print(json.dumps([made.seconds, inside[0], made.record_seconds, total, made.trials]))
+"""
+
+
+def overhead_bench(budget: float = BUDGET) -> None:
+    """Print, for each kind of target, the share of the fitting time beside the estimators' fits, and the rest."""
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        _write_table(home / "table.parquet")
+        for kind, target in TARGETS.items():
+            seconds, fits, record, total, trials = json.loads(_child(home, target, budget).splitlines()[-1])
+            print(
+                f"overhead     {kind:12} {seconds:6.1f} s fitting, {100 * (1 - fits / seconds):5.1f}% of it not in fits; "
+                f"recording {record:5.1f} s; whole call {total:6.1f} s; {trials} trials",
+                flush=True,
+            )
+
+
+def _write_table(path: Path) -> None:
+    """Ten columns of numbers (two with gaps), two of whole numbers, five of categories, a date, a text, an id."""
+    import numpy as np
+    import pandas as pd
+
+    random = np.random.default_rng(7)
+    numbers = random.normal(size=(ROWS, 10))
+    table = pd.DataFrame(numbers, columns=[f"x{i}" for i in range(10)])
+    table.loc[random.random(ROWS) < 0.1, "x8"] = np.nan
+    table.loc[random.random(ROWS) < 0.3, "x9"] = np.nan
+    table["age"], table["visits"] = random.integers(18, 90, ROWS), random.poisson(3, ROWS)
+    for name, levels in (("plan", 4), ("town", 40), ("agent", 8), ("shop", 300), ("sex", 2)):
+        table[name] = [f"{name} {level}" for level in random.integers(0, levels, ROWS)]
+    table["since"] = pd.Timestamp("2020-01-01") + pd.to_timedelta(random.integers(0, 1_500, ROWS), unit="D")
+    words = np.array("good bad late early never always price service broken kind slow quick late fine".split())
+    table["remark"] = [" ".join(random.choice(words, 6)) for _ in range(ROWS)]
+    table["customer_id"] = [f"c{n}" for n in range(ROWS)]
+    score = numbers[:, 0] + numbers[:, 1] * numbers[:, 2] + 0.02 * table["age"] + random.normal(size=ROWS)
+    score += table["town"].map({f"town {i}": i / 20 for i in range(40)}) + table["remark"].str.contains("broken")
+    table["left"] = np.where(score > score.median(), "yes", "no")
+    table["spent"] = np.exp(score / 2) * 20
+    table["grade"] = pd.qcut(score, 5, labels=list("abcde")).astype(str)
+    table.to_parquet(path)
+
+
+def _child(home: Path, target: str, budget: float) -> str:
+    # the other targets would tell the answer
+    import pandas as pd
+
+    table = pd.read_parquet(home / "table.parquet")
+    work = home / target
+    work.mkdir()
+    table.drop(columns=[t for t in TARGETS.values() if t != target]).to_parquet(work / "table.parquet")
+    environment = os.environ | {"AGENTKIT_HOME": str(home / ".agentkit")}
+    done = subprocess.run(
+        [sys.executable, "-c", _TRAIN, target, str(budget)],
+        cwd=work, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        raise RuntimeError(done.stderr[-2_000:])
+    return done.stdout
+
+
+if __name__ == "__main__":
+    overhead_bench(float(sys.argv[1]) if sys.argv[1:] else BUDGET)
