@@ -290,3 +290,13 @@ def test_levels_are_told_apart_by_their_text() -> None:
     assert made.codes.tolist() == [0, 0, -1, 1, 1, 2, 2]
     assert list(as_levels(pd.Series(["a ", "a", "b"], dtype="category")).categories) == ["a", "b"]
     assert as_levels(pd.Series([], dtype="object")).codes.tolist() == []
+
+
+@pytest.mark.parametrize("rows", [400, 11_000])
+def test_texts_are_the_same_numbers_whether_fitted_and_transformed_at_once_or_in_turn(rows: int) -> None:
+    random = np.random.default_rng(3)
+    words = np.array("good bad late early never always price service broken kind".split())
+    frame = pd.DataFrame({"remark": [" ".join(random.choice(words, 5)) for _ in range(rows)]})
+    target = frame["remark"].str.contains("broken").astype(int).to_numpy()
+    at_once = TextParts(8).fit_transform(frame, target)
+    np.testing.assert_allclose(at_once, TextParts(8).fit(frame, target).transform(frame), atol=1e-5)

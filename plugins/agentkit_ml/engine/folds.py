@@ -41,6 +41,12 @@ class Folds:
     def __len__(self) -> int:
         return len(self.pairs)
 
+    def plain(self, fold: int) -> tuple[Data, Data]:
+        """The same rows as they are, for what looks at no column."""
+        train, test = self.pairs[fold]
+        one, other = (Data(self.frame.iloc[rows], self.values[rows]) for rows in (train, test))
+        return one, other
+
     def get(self, fold: int, encoding: Encoding) -> tuple[Data, Data]:
         """The rows to fit on and those to score, the encoder fitted on the former alone."""
         if (fold, encoding) not in self._encoded:

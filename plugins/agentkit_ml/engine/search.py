@@ -132,7 +132,8 @@ class Search:
         predictions, rounds, refits = [], [], []
         for fold in range(len(self.folds)):
             self._check_time(algorithm)
-            train, other = self.folds.get(fold, encoding)
+            # the baseline looks at no column: nothing is encoded for it
+            train, other = self.folds.plain(fold) if algorithm == "dummy" else self.folds.get(fold, encoding)
             watch = self._watch(algorithm, other)
             watch.check()
             began = time.perf_counter()

@@ -136,9 +136,10 @@ class Numbers(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.gaps_: list[int] = []
         if self.missing == "indicator":
             # parts of one date are missing together: one indicator is enough
-            columns = np.flatnonzero(absent.any(axis=0))
-            _, first = np.unique(absent[:, columns], axis=1, return_index=True)
-            self.gaps_ = sorted(int(i) for i in columns[first])
+            first: dict[bytes, int] = {}
+            for i in np.flatnonzero(absent.any(axis=0)):
+                first.setdefault(np.packbits(absent[:, i]).tobytes(), int(i))
+            self.gaps_ = sorted(first.values())
         middle = np.nanmean if self.missing == "mean" else np.nanmedian
         self.fill_ = middle(scaled, axis=0)
         if self.missing == "knn":
