@@ -95,6 +95,30 @@ def test_thousands_of_trees_are_pickled(rows: pd.DataFrame, tmp_path: Path, monk
     assert (made.format, made.why) == ("cloudpickle", "5 trees of gradient boosting")
 
 
+@pytest.mark.parametrize("most_trees", [2_000, -1])
+def test_a_forest_of_many_classes_is_packed_and_mlflow_can_load_it(
+    most_trees: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import mlflow.pyfunc
+    from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+    from sklearn.pipeline import make_pipeline
+
+    monkeypatch.setattr("agentkit_ml.registry.serialization.MOST_TREES", most_trees)
+    random = np.random.default_rng(5)
+    table = pd.DataFrame(random.normal(size=(1_500, 6)), columns=list("abcdef"))
+    letters = random.integers(0, 26, 1_500)
+    forest = RandomForestClassifier(20, n_jobs=1, random_state=1).fit(table, letters)
+    boosted = HistGradientBoostingClassifier(max_iter=1).fit(table, letters)
+    pipeline = make_pipeline("passthrough", forest if most_trees > 0 else boosted)
+    made, data = stored(tmp_path, pipeline, table)
+    assert made.format == ("skops" if most_trees > 0 else "cloudpickle")
+    assert made.bytes == len(data)
+    if most_trees > 0:
+        assert made.bytes < 0.25 * sum(t.tree_.value.nbytes for t in forest.estimators_)
+    folder = tmp_path / "model" / made.format
+    assert np.array_equal(mlflow.pyfunc.load_model(str(folder)).predict(table), pipeline.predict(table))
+
+
 def test_a_file_with_a_type_that_is_not_on_the_list_is_refused(rows: pd.DataFrame, workspace: Path) -> None:
     import skops.io
     from sklearn.preprocessing import FunctionTransformer

@@ -102,7 +102,7 @@ def record(
             _log_files(client, run, training, profile, held_back, files, Path(scratch))
             logged, stored = _log_model(client, run, experiment, name, training, pipeline, example, Path(scratch))
             _check_parity(tracking, logged.artifact_location, stored, pipeline, example)
-            more = {} if scored is None else _log_scored(client, run, training, scored, example, Path(scratch))
+            more = {} if scored is None else _log_scored(client, run, scored, Path(scratch))
             version = _register(client, run, name, training, logged, stored, more)
             kept = _kept(stored, run, len(example))
             card = model_card(str(Handle("model", name, int(version.version))), training, profile, kept)
@@ -229,15 +229,10 @@ def _log_model(
     return logged, stored
 
 
-def _log_scored(
-    client: Any, run: str, training: Training, scored: Any, example: DataFrame, scratch: Path
-) -> dict[str, str]:
+def _log_scored(client: Any, run: str, scored: Any, scratch: Path) -> dict[str, str]:
     """Keep the file of the pipeline that judges the held-back rows. The registered version gets these tags for it."""
-    from mlflow.models import Model
-
-    folder = scratch / SCORED
-    stored = serialization.save(folder, scored, Model(signature=_signature(training, example)), example.head(1))
-    client.log_artifact(run, str(folder / stored.format / serialization.FILES[stored.format]), f"{FOLDER}/{SCORED}")
+    file, stored = serialization.save_file(scratch / SCORED, scored)
+    client.log_artifact(run, str(file), f"{FOLDER}/{SCORED}")
     return {SCORED_HASH_TAG: stored.sha256, SCORED_FORMAT_TAG: stored.format}
 
 
