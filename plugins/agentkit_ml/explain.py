@@ -99,7 +99,8 @@ def _importances(found: TrainedModel, data: Dataset, ctx: ToolContext) -> tuple[
         ctx.progress("Which columns matter", 0.2 + 0.6 * done)
 
     if training.target in data.columns and _has_truth(found, data):
-        rows = scored_rows(found, data, ctx, purpose="explain")
+        # no score is told, and what matters on the held-back rows stands in the training's report: no new look
+        rows = scored_rows(found, data, ctx, purpose="")
         frame, truth = rows.frame, rows.outcome.truth
         pipeline = found.scored if rows.held_back else found.pipeline
         possible = measurable(rows.outcome)

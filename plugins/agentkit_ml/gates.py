@@ -114,7 +114,7 @@ def _test_rows(found: TrainedModel) -> Finding:
 def _test_use(found: TrainedModel) -> Finding:
     count = len(test_use.uses(found))
     if count < 2:
-        text = f"The held-back rows were used {count} times after training."
+        text = f"The held-back rows were used {count} times after training, and judge {test_use.judged(found)} models."
         return Finding(gate="test_rows_used", level="ok", text=text, value=count)
     return Finding(gate="test_rows_used", level="warn", text=test_use.told(found, count), value=count)
 

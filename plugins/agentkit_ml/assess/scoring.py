@@ -43,13 +43,13 @@ def scored_rows(
 ) -> ScoredRows:
     """Predict for the rows that count, and say in the notes which do not. `more`: further columns for the frame.
 
-    `purpose`: the tool that looks; every look at held-back rows is counted with the model. Raises DatasetError if a
-    column is missing or no row can be scored.
+    `purpose`: the tool that looks; every look at held-back rows is counted with the model, unless it is '' because no
+    score is told. Raises DatasetError if a column is missing or no row can be scored.
     """
     notes = list(data.notes)
     frame = countable_rows([found], data, ctx, notes, more=more)
     held_back = data.digest == found.training.digest
-    used = _counted(found, purpose, notes) if held_back else None
+    used = _counted(found, purpose, notes) if held_back and purpose else None
     seen = predicted(found, frame, data.digest, notes)
     for note in notes:
         ctx.note(note)
@@ -82,10 +82,10 @@ def countable_rows(
 
 
 def _counted(found: TrainedModel, purpose: str, notes: list[str]) -> int:
-    from agentkit_ml.registry.test_use import note_use, told
+    from agentkit_ml.registry.test_use import judged, judged_told, note_use, told
 
     used = note_use(found, purpose)
-    notes += [text for text in [told(found, used)] if text]
+    notes += [text for text in (told(found, used), judged_told(found, judged(found))) if text]
     return used
 
 

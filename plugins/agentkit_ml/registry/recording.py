@@ -21,6 +21,7 @@ from agentkit.errors import StorageError, TrainingError
 from agentkit.handles import Handle
 from agentkit_ml.registry import serialization
 from agentkit_ml.registry.model_card import model_card, summary
+from agentkit_ml.registry.test_use import ROWS_TAG, rows_key
 from agentkit_ml.runtime import fitting_threads
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ def record(
             logged, stored = _log_model(client, run, experiment, name, training, pipeline, example, Path(scratch))
             _check_parity(tracking, logged.artifact_location, stored, pipeline, example)
             more = {} if scored is None else _log_scored(client, run, scored, Path(scratch))
+            more[ROWS_TAG] = rows_key(training.digest, training.target, held_back)
             version = _register(client, run, name, training, logged, stored, more)
             kept = _kept(stored, run, len(example))
             card = model_card(str(Handle("model", name, int(version.version))), training, profile, kept)
@@ -275,7 +277,7 @@ def _register(
     tags = {
         HASH_TAG: stored.sha256, FORMAT_TAG: stored.format, SIZE_TAG: str(stored.bytes),
         "task": training.task, "target": training.target, "metric": training.metric, "score": repr(training.score),
-        "algorithm": training.algorithm, "dataset": training.dataset, "rows": str(training.train_rows),
+        "algorithm": training.together, "dataset": training.dataset, "rows": str(training.train_rows),
         **more,
     }  # fmt: skip
     tags |= {f"{LIBRARY_TAG}{library}": version for library, version in stored.libraries.items()}

@@ -1,14 +1,16 @@
 """How often the held-back rows of a model were looked at: each look that leads to a choice makes their score flatter.
 
 Every use is a tag of its own on the registered version, so that two processes never overwrite each other's count
-(Dwork et al. 2015, "The reusable holdout", on why uses must be counted at all).
+(Dwork et al. 2015, "The reusable holdout", on why uses must be counted at all). Models that are judged by the same rows
+are counted too: of many, the best is ahead by luck as well, each of them looked at once or not.
 """
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from agentkit_ml.registry.tracking import TrainedModel
 
 TAG = "agentkit.test_use."
+ROWS_TAG = "agentkit.held_back"
+"""Of a registered version: which rows judge it (`rows_key`)."""
 
 
 class TestUse(BaseModel):
@@ -62,6 +66,28 @@ def told(found: TrainedModel, count: int) -> str:
     return (
         f"The held-back rows of {found.handle} were used {count} times now ({by_tool}). If the model is chosen or "
         "changed by their score, it flatters: use rows that nobody has looked at."
+    )
+
+
+def rows_key(digest: str, target: str, held_back: Sequence[int]) -> str:
+    """The same for models that are judged by the same rows of the same data, for the same target."""
+    return hashlib.sha256(f"{digest} {target} {sorted(held_back)}".encode()).hexdigest()[:24]
+
+
+def judged(found: TrainedModel) -> int:
+    """How many registered models are judged by the rows that this one is, itself included."""
+    key = found.version.tags.get(ROWS_TAG)
+    return 1 if key is None else sum(v.tags.get(ROWS_TAG) == key for v in found.tracking.versions())
+
+
+def judged_told(found: TrainedModel, count: int) -> str:
+    """The sentence for the result's notes from the second model on; '' for the first."""
+    if count < 2:
+        return ""
+    training = found.training
+    return (
+        f"{count} models have been judged by the same {training.test_rows} held-back rows of {training.dataset} now: "
+        "the best of many looks better than it is. Judge the one that you choose by rows that nobody has looked at."
     )
 
 
