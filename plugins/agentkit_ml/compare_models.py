@@ -173,14 +173,16 @@ def _predictions(
 ) -> tuple[dict[str, Outcome], dict[str, float]]:
     """What each model says of the rows that count for all, and the seconds that 1,000 rows took."""
     from agentkit_ml.assess.scoring import countable_rows, predicted
-    from agentkit_ml.registry.test_use import note_use, told
+    from agentkit_ml.registry.test_use import judged, judged_told, note_use, told
 
     frame = countable_rows(found, data, ctx, notes)
+    own = [model for model in found if data.digest == model.training.digest]
+    notes += [text for text in dict.fromkeys(judged_told(m, judged(m)) for m in own) if text]
     outcomes, seconds = {}, {}
     for i, model in enumerate(found):
         name = str(model.handle)
         ctx.progress(f"Predicting with {name}", 0.1 + 0.7 * i / len(found))
-        if data.digest == model.training.digest:
+        if model in own:
             notes += [text for text in [told(model, note_use(model, "compare_models"))] if text]
         _ = model.judged_by(data.digest)
         began = time.perf_counter()
@@ -223,7 +225,7 @@ def _compare(
     order = sorted(outcomes, key=lambda name: -sign * made.whole[name])
     tests = [_test(order[0], name, outcomes, made, metric) for name in order[1:]]
     corrected = [None, *holm([t.p for t in tests])]
-    algorithms = {str(m.handle): m.training.algorithm for m in found}
+    algorithms = {str(m.handle): m.training.together for m in found}
 
     def compared(name: str, p: float | None) -> ComparedModel:
         low, high = percentile(made.drawn[name])

@@ -93,6 +93,11 @@ class Training(BaseModel):
     choice: str = ""
 
     @property
+    def together(self) -> str:
+        """The algorithms that answer together, 'lightgbm + linear', the weightiest first; of a single model its own."""
+        return " + ".join(sorted(self.members, key=lambda m: -self.members[m])) or self.algorithm
+
+    @property
     def score(self) -> float:
         return self.metrics[self.metric]
 

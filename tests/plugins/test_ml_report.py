@@ -162,3 +162,13 @@ def test_a_report_that_cannot_be_written_is_an_error_and_leaves_nothing(workspac
     with pytest.raises(WorkspaceError, match="cannot be written"):
         write_report(workspace / "r.html", report)
     assert sorted(p.name for p in workspace.iterdir()) == ["file", "p", "r.html"]
+
+
+def test_every_member_of_a_committee_is_named_with_its_weight(workspace: Path) -> None:
+    members = {"linear": 0.25, "lightgbm": 0.75}
+    report = _report(binary(), "roc_auc", workspace / "p", training={"members": members})
+    text = Page(html(report)).text
+    assert "LightGBM + linear model" in text
+    assert "weights LightGBM 0.75, linear model 0.25" in text
+    assert report.training.together == "lightgbm + linear"
+    assert _training(binary()).together == "linear"

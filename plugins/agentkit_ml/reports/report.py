@@ -21,6 +21,7 @@ from agentkit.errors import WorkspaceError
 from agentkit.results import Table
 from agentkit_ml.assess.assessment import Assessment
 from agentkit_ml.assess.significance import p_text
+from agentkit_ml.engine.families import label
 from agentkit_ml.metrics import METRICS, better, number
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def html(report: Report) -> str:
         r=report, t=report.training, a=report.assessment, verdict=_verdict(report), gates=_gates(report),
         pictures=[(p, _embedded(p.path)) for p in report.pictures], version=__version__,
         same_data=report.dataset == report.training.dataset, candidates=_candidates(report.training),
-        without_score=_without_score(report.training),
+        without_score=_without_score(report.training), members=_members(report.training),
     )  # fmt: skip
 
 
@@ -141,6 +142,12 @@ def _gates(report: Report) -> list[tuple[str, str, str]]:
         tendency = f" Probabilities are {calibrated.tendency}." if calibrated.tendency else ""
         made.append(("ok" if calibrated.ok else "warn", "calibration", how + tendency))
     return sorted(made, key=lambda gate: order[gate[0]])
+
+
+def _members(training: Training) -> list[tuple[str, float]]:
+    """(algorithm, weight) of the models that answer together, the weightiest first."""
+    weights = training.members or {training.algorithm: 1.0}
+    return sorted(((label(name), weight) for name, weight in weights.items()), key=lambda m: -m[1])
 
 
 def _candidates(training: Training) -> list[tuple[str, float, int, float, str]]:
