@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 Task = Literal["binary", "multiclass", "regression"]
 MetricChoice = Literal[
-    "auto", "roc_auc", "average_precision", "log_loss", "brier", "accuracy", "balanced_accuracy", "f1", "precision",
-    "recall", "mcc", "f1_macro", "rmse", "mae", "median_ae", "r2",
+    "auto", "roc_auc", "roc_auc_ovr", "average_precision", "log_loss", "brier", "accuracy", "balanced_accuracy", "f1",
+    "precision", "recall", "mcc", "f1_macro", "rmse", "mae", "median_ae", "mape", "r2",
 ]  # fmt: skip
 
 UNEQUAL = 1.5
@@ -124,12 +124,15 @@ _NEED_KNOWN_CLASSES = ("log_loss", "brier")
 
 def choose_metric(wanted: str, task: Task, class_rows: Sequence[int] = ()) -> str:
     """The metric to select by, unless one is wanted: ROC-AUC for two classes, RMSE for numbers, accuracy for more
-    classes, or macro F1 if the rows of each class (`class_rows`) are unequal.
+    classes, or macro F1 if the rows of each class (`class_rows`) are unequal. `roc_auc` of more classes is that of
+    each class against the rest.
 
     Raises TrainingError if the wanted one does not fit the task.
     """
     if wanted == "auto":
         return "f1_macro" if task == "multiclass" and unequal(class_rows) else _DEFAULT[task]
+    if (wanted, task) == ("roc_auc", "multiclass"):
+        return "roc_auc_ovr"
     if task not in METRICS[wanted].tasks:
         fitting = ", ".join(n for n, m in METRICS.items() if task in m.tasks)
         raise TrainingError(f"metric {wanted!r} does not fit a {task} target. Choose one of: {fitting}, or auto.")

@@ -18,6 +18,7 @@ from agentkit_ml.engine.families import FAMILIES, label
 from agentkit_ml.metrics import METRICS, MetricChoice, better, choose_metric, number, shown
 from agentkit_ml.places import shown_path
 from agentkit_ml.record import Candidate, Finding, Training
+from agentkit_ml.registry import test_use
 from agentkit_ml.registry.tracking import Tracking
 from agentkit_ml.reports.training_report import write_training_report
 from agentkit_ml.runtime import prepare_process
@@ -35,8 +36,9 @@ class TrainResult(ToolResult):
 
     `intervals`: 95% intervals of `metrics`. `train_score`: the metric on rows that were learned from. `members`:
     algorithms that vote, with their shares. `findings`: what the checks of the data and the split found. `features`:
-    what became of the columns. `choice`: whether the best family can be told from the next one. `seconds`: of the
-    search and all fits; `record_seconds`: of figures, report and storing.
+    what became of the columns. `choice`: whether the best family can be told from the next one. `judged`: models that
+    these held-back rows have judged, this one included. `stored`: how the model was kept, and that it came
+    back. `seconds`: of the search and all fits; `record_seconds`: of all that comes after, from checks to storing.
     """
 
     model: str
@@ -67,6 +69,8 @@ class TrainResult(ToolResult):
     report: str
     features: list[str]
     choice: str
+    judged: int
+    stored: str
 
     def brief(self) -> str:
         others = [shown(m, v) for m, v in self.metrics.items() if m != self.metric][:4]
@@ -150,6 +154,10 @@ def train(
     trials: Annotated[
         int | None, Field(ge=2, le=10_000, description="Try this many settings, instead of a time limit")
     ] = None,
+    features: Annotated[
+        dict[str, Any] | None,
+        Field(description='Options of features: {"lags": [1, 7]}, {"interactions": true}, {"missing": "median"}'),
+    ] = None,
     *,
     ctx: ToolContext,
 ) -> TrainResult:
@@ -164,7 +172,17 @@ def train(
     prepare_process()
     ctx.progress(f"Reading {dataset}", 0.0)
     job = _job(
-        ctx, dataset, target, task, model, split, time_column or None, group_column or None, metric, ignore or ()
+        ctx,
+        dataset,
+        target,
+        task,
+        model,
+        split,
+        time_column or None,
+        group_column or None,
+        metric,
+        ignore or (),
+        features,
     )
     limit = Limit(budget_seconds, trials)
     if not (budget_seconds or trials):
@@ -185,22 +203,26 @@ def train(
     )  # fmt: skip
     for skipped in (c for c in fitted.training.candidates if c.skipped and not c.folds):
         ctx.note(skipped.skipped)
-    if stored.placed:
-        ctx.note(stored.placed.why)
+    judged = test_use.judged(stored)
+    for note in (stored.placed.why if stored.placed else "", test_use.judged_told(stored, judged)):
+        if note:
+            ctx.note(note)
     return TrainResult(
         model=str(stored.handle), run_id=stored.run_id, score=fitted.training.score,
         baseline=fitted.training.baseline_metrics[fitted.training.metric],
         figures=[Figure(title=p.title, path=shown_path(p.path, ctx)) for p in written.pictures],
-        report=shown_path(written.report, ctx), record_seconds=time.perf_counter() - began,
+        report=shown_path(written.report, ctx), judged=judged,
+        stored=stored.recorded.told() if stored.recorded else "", record_seconds=time.perf_counter() - began,
         **_shared(fitted.training),
     )  # fmt: skip
 
 
 def _job(
     ctx: ToolContext, dataset: str, target: str, task: Any, model: Any, split: Any, time_column: str | None,
-    group_column: str | None, metric: str, ignore: Sequence[str],
+    group_column: str | None, metric: str, ignore: Sequence[str], features: dict[str, Any] | None,
 ) -> Job:  # fmt: skip
     """Read the data and settle all that can be settled without fitting."""
+    from agentkit_ml.feature_choice import read_features
     from agentkit_ml.features import chosen_columns
     from agentkit_ml.fitting import SEED, Job
     from agentkit_ml.splits import make_splitter
@@ -215,6 +237,8 @@ def _job(
     frame = data.frame()
     wanted = read_target(frame[target], task)
     chosen_metric = choose_metric(metric, wanted.task, [int((wanted.values == c).sum()) for c in wanted.classes])
+    if chosen_metric == "mape" and (zeros := int((wanted.values == 0).sum())):
+        raise TrainingError(f"metric 'mape' divides by the true value, and {zeros} rows of {target!r} are 0. Use mae.")
     splitter = make_splitter(split, frame, wanted, time_column=time_column, group_column=group_column, seed=SEED)
     profile = profile_frame(frame, data.name, data.digest)
     for note in hints(frame, wanted, profile):
@@ -233,6 +257,7 @@ def _job(
     return Job(
         data, frame, wanted, profile, columns, left_out, chosen_metric, splitter, algorithms,
         time_column if splitter.kind == "time" else None, group_column if splitter.kind == "group" else None,
+        read_features(features, columns, time_column, group_column),
     )  # fmt: skip
 
 
