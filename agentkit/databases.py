@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from agentkit.errors import BadInput, suggest
 from agentkit.redaction import redact
+from agentkit.settings import DatabaseSettings
 from agentkit.specs import DatabaseSpec, resolve
 from agentkit.sqlguard.limits import Limits
 from agentkit.sqlguard.rows import Rows
@@ -16,7 +17,7 @@ from agentkit.sqlguard.schema import Dialect, Schema
 if TYPE_CHECKING:
     from agentkit.datasets import Workspace
     from agentkit.plugins import Plugins
-    from agentkit.settings import DatabaseSettings, Settings
+    from agentkit.settings import Settings
 
 FILES = "files"
 """The database whose tables are the workspace's data files."""
@@ -100,6 +101,12 @@ class Databases:
                 raise self._unknown(wanted)
             return self._open[wanted]
 
+    def limits(self, name: str | None = None, rows: int | None = None) -> Limits:
+        """The limits that the settings of a database set, with at most `rows` rows."""
+        configured = self._settings.databases.get(name or self._default())
+        limits = limits_of(configured) if isinstance(configured, DatabaseSettings) else Limits()
+        return limits if rows is None else replace(limits, rows=min(rows, limits.rows))
+
     def close(self) -> None:
         """Close every database that was opened."""
         with self._lock:
@@ -114,21 +121,22 @@ class Databases:
         return configured[0] if configured else FILES
 
     def _opened(self, wanted: str, by_model: bool) -> Database:
-        from agentkit.settings import DatabaseSettings
-        from agentkit.sqlguard.guarded import GuardedDatabase
-
         configured = self._settings.databases.get(wanted)
-        if configured is not None:
-            options = configured if isinstance(configured, DatabaseSettings) else DatabaseSettings(url=configured)
-            return GuardedDatabase(wanted, self._engine(wanted, options), options, self._settings)
-        if wanted == FILES:
-            options = DatabaseSettings(url="files:")
-            return GuardedDatabase(FILES, self._engine(FILES, options), options, self._settings)
-        url = None if by_model else self._address(wanted)
+        if configured is None and wanted == FILES:
+            configured = "files:"
+        url = configured if configured is not None or by_model else self._address(wanted)
         if url is None:
             raise self._unknown(wanted)
-        options = DatabaseSettings(url=url)
-        return GuardedDatabase(redact(wanted), self._engine(wanted, options), options, self._settings)
+        options = url if isinstance(url, DatabaseSettings) else DatabaseSettings(url=url)
+        return self._guarded(redact(wanted), options)
+
+    def _guarded(self, name: str, options: DatabaseSettings) -> Database:
+        from agentkit.sqlguard.audit import Audit
+        from agentkit.sqlguard.guarded import GuardedDatabase
+
+        return GuardedDatabase(
+            name, self._engine(name, options), options, limits_of(options), Audit(self._settings.home)
+        )
 
     def _engine(self, name: str, options: DatabaseSettings) -> Engine:
         scheme = options.url.partition(":")[0].partition("+")[0].lower()
@@ -160,6 +168,11 @@ class Databases:
         return BadInput(f"there is no database {shown!r}.{suggest(shown, known)} Databases: {', '.join(known)}.")
 
 
+def limits_of(options: DatabaseSettings) -> Limits:
+    """The limits of one statement that a database's settings set."""
+    return Limits(rows=options.rows, seconds=options.seconds)
+
+
 @dataclass(frozen=True)
 class ToolDatabases:
     """The databases that a tool call may use: a model's only those that have a name."""
@@ -174,3 +187,7 @@ class ToolDatabases:
     def open(self, name: str | None = None) -> Database:
         """The database of this name (None: the only one configured, or `files`); shared, so do not close it."""
         return self.databases.open(name, by_model=self.by_model)
+
+    def limits(self, name: str | None = None, rows: int | None = None) -> Limits:
+        """The limits of a database by its settings, with at most `rows` rows."""
+        return self.databases.limits(name, rows)

@@ -2,48 +2,93 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from typing import TYPE_CHECKING
 
+from agentkit.errors import SqlRefused
+from agentkit.sqlguard.audit import Audit
 from agentkit.sqlguard.limits import Limits
+from agentkit.sqlguard.policy import Policy
 from agentkit.sqlguard.rows import Rows
 from agentkit.sqlguard.schema import Dialect, Schema
+from agentkit.sqlguard.statement import parsed, written
+from agentkit.sqlguard.tables import Tables
 
 if TYPE_CHECKING:
     from agentkit.databases import Engine
-    from agentkit.settings import DatabaseSettings, Settings
+    from agentkit.settings import DatabaseSettings
+
+FRESH_SECONDS = 60.0
+"""A schema is read again after so long, and at once when a statement names a table that it lacks."""
 
 
 class GuardedDatabase:
-    """Every statement is checked and rewritten under the policy before the engine gets it."""
+    """Every statement is checked and rewritten under the policy before the engine gets it, and noted in the audit."""
 
-    def __init__(self, name: str, engine: Engine, options: DatabaseSettings, settings: Settings) -> None:
+    def __init__(self, name: str, engine: Engine, options: DatabaseSettings, limits: Limits, audit: Audit) -> None:
         self.name = name
         self._engine = engine
         self._options = options
-        self._settings = settings
+        self._limits = limits
+        self._audit = audit
+        self._lock = threading.Lock()
+        self._tables: Tables | None = None
+        self._policy: Policy | None = None
+        self._read_at = 0.0
 
     @property
     def dialect(self) -> Dialect:
         return self._engine.dialect
 
     def schema(self) -> Schema:
-        """What the user may read, after policy."""
-        return self._engine.schema()
+        """What the user may read, after policy. Raises DatabaseUnavailable, SettingsError for a wrong policy."""
+        with self._lock:
+            return self._current()[0].visible
+
+    def check(self, sql: str) -> str:
+        """The statement that would run: checked, and rewritten under the policy. Raises SqlRefused."""
+        statement = parsed(sql, self.dialect)
+        with self._lock:
+            _, tables = self._current()
+            try:
+                tree = tables.rewrite(statement.copy())
+            except SqlRefused as refused:
+                # the table may be new
+                if refused.rule != "tables" or time.monotonic() - self._read_at < 1:
+                    raise
+                _, tables = self._current(anew=True)
+                tree = tables.rewrite(statement)
+        return written(tree, self.dialect)
 
     def run(self, sql: str, limits: Limits | None = None) -> Rows:
         """Check, rewrite, run; see `agentkit.databases.Database`."""
-        from agentkit.sqlguard.statement import parsed
-
-        tree = parsed(sql, self.dialect)
-        return self._engine.run(tree.sql(dialect=self.dialect), limits or Limits())
+        try:
+            rows = self._engine.run(self.check(sql), limits or self._limits)
+        except BaseException as error:
+            self._audit.stopped(self.name, sql, error)
+            raise
+        rows.on_end = lambda: self._audit.ran(self.name, sql, rows)
+        return rows
 
     def explain(self, sql: str) -> str:
         """The engine's plan of the statement that `run` would run."""
-        from agentkit.sqlguard.statement import parsed
-
-        tree = parsed(sql, self.dialect)
-        return self._engine.explain(tree.sql(dialect=self.dialect), Limits())
+        try:
+            return self._engine.explain(self.check(sql), self._limits)
+        except BaseException as error:
+            self._audit.stopped(self.name, sql, error)
+            raise
 
     def close(self) -> None:
-        """Close the engine."""
-        self._engine.close()
+        """Close the engine; the schema is read again when the database is used again."""
+        with self._lock:
+            self._tables = self._policy = None
+            self._engine.close()
+
+    def _current(self, *, anew: bool = False) -> tuple[Policy, Tables]:
+        if self._policy is None or self._tables is None or anew or time.monotonic() - self._read_at > FRESH_SECONDS:
+            schema = self._engine.schema()
+            self._policy = Policy(self.name, self._options, schema)
+            self._tables = Tables(schema, self._policy)
+            self._read_at = time.monotonic()
+        return self._policy, self._tables

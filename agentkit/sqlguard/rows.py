@@ -25,6 +25,7 @@ class ResultColumn:
 class Rows:
     """Iterate once, or take `all`; close early with `close` or a `with` block.
 
+    `exhausted` is True when all rows that the limits let through were read, `error` what iteration raised.
     `truncated` says whether a limit cut something off, `cut` which ones; both are final when iteration has ended, and
     so are `count` and `seconds`. Iteration raises what `Database.run` raises.
     """
@@ -41,6 +42,9 @@ class Rows:
         self.count = 0
         self.size = 0
         self.cut: set[Cut] = set()
+        self.exhausted = False
+        self.error: BaseException | None = None
+        self.on_end: Callable[[], None] = lambda: None
         self._source = source
         self._limits = limits
         self._close = close
@@ -62,13 +66,19 @@ class Rows:
             for row in self._source:
                 if self.count >= self._limits.rows:
                     self.cut.add("rows")
-                    return
+                    break
                 told = tuple(self._cell(value) for value in row)
                 if self.size > self._limits.bytes:
                     self.cut.add("bytes")
-                    return
+                    break
                 self.count += 1
                 yield told
+            self.exhausted = True
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            self.error = error
+            raise
         finally:
             self.close()
 
@@ -81,6 +91,7 @@ class Rows:
         if self._ended is None:
             self._ended = time.monotonic()
             self._close()
+            self.on_end()
 
     def __enter__(self) -> Self:
         return self

@@ -3,17 +3,50 @@
 from __future__ import annotations
 
 from agentkit import hookimpl
-from agentkit.specs import DatabaseSpec
+from agentkit.specs import DatabaseSpec, ToolSpec
+
+
+@hookimpl
+def register_tools() -> list[ToolSpec]:
+    """The tools of this plugin; their modules load when they are first used."""
+    return [
+        ToolSpec(
+            "run_sql",
+            "agentkit_sql.run_sql:run_sql",
+            "Run a SELECT statement on a database and return its rows. Use it when you have the SQL already.",
+        ),
+    ]
 
 
 @hookimpl
 def register_databases() -> list[DatabaseSpec]:
     """The engines that come with agentkit; their modules load when a database is first used."""
+    engines = "agentkit_sql.engines"
     return [
         DatabaseSpec(
             "postgres",
-            "agentkit_sql.engines.postgres:open_postgres",
+            f"{engines}.postgres:open_postgres",
             ("postgresql", "postgres"),
             "PostgreSQL, in read-only transactions",
+        ),
+        DatabaseSpec(
+            "sqlite",
+            f"{engines}.sqlite:open_sqlite",
+            ("sqlite",),
+            "SQLite files, opened for reading",
+            (".db", ".sqlite", ".sqlite3", ".db3"),
+        ),
+        DatabaseSpec(
+            "duckdb",
+            f"{engines}.duckdb_file:open_duckdb",
+            ("duckdb",),
+            "DuckDB files, opened for reading",
+            (".duckdb", ".ddb"),
+        ),
+        DatabaseSpec(
+            "files",
+            f"{engines}.files:open_files",
+            ("files",),
+            "The workspace's CSV, JSON, Parquet and Excel files as tables",
         ),
     ]

@@ -1,0 +1,49 @@
+"""Results that are too big to be handed around: CSV files under the home, named by handles such as `table:ab12cd34`."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import secrets
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from agentkit.errors import HandleError, StorageError
+from agentkit.handles import Handle
+
+FOLDER = "tables"
+
+
+def keep(home: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> tuple[str, int]:
+    """Write rows, one after the other, to a file of their own: (handle, number of rows). Missing cells are empty.
+
+    Raises StorageError where the disk says no; nothing half written stays then, nor if `rows` raises.
+    """
+    folder = home / "artifacts" / FOLDER
+    name = hashlib.sha256(secrets.token_bytes(16)).hexdigest()[:8]
+    path, part = folder / f"{name}.csv", folder / f".{name}.part"
+    count = 0
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with part.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(columns)
+            for row in rows:
+                writer.writerow(["" if cell is None else cell for cell in row])
+                count += 1
+        part.rename(path)
+    except OSError as error:
+        raise StorageError(f"the result cannot be written to {folder}: {error.strerror}. Free some space.") from error
+    finally:
+        part.unlink(missing_ok=True)
+    return f"table:{name}", count
+
+
+def stored(home: Path, handle: str) -> Path:
+    """The CSV file that a `table:` handle names. Raises HandleError if there is none."""
+    parsed = Handle.parse(handle)
+    path = home / "artifacts" / FOLDER / f"{parsed.name}.csv"
+    if parsed.kind != "table" or not path.is_file():
+        raise HandleError(f"{handle!r} names no stored table. Run the query again to get a new one.")
+    return path

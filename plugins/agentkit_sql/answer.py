@@ -1,0 +1,145 @@
+"""`SqlAnswer`: what run_sql and query_database give back."""
+
+from __future__ import annotations
+
+import math
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any, Literal
+
+from pydantic import Field
+
+from agentkit.results import Artifact, Table, ToolResult
+
+FigureKind = Literal["bar", "line", "none"]
+_BRIEF_ROWS, _BRIEF_ROOM, _BRIEF_CELL = 12, 700, 60
+_MOST_BARS = 40
+_EXACT = 2**53
+
+
+class SqlAnswer(ToolResult):
+    """A statement, its rows, and how it came about.
+
+    `table` holds all rows, or the first ones if there are many: then `table.handle` names the whole. `row_count` is the
+    number of all rows that were fetched; `truncated` says that a limit cut rows or values off, `cut` which limit.
+    `figure` is the picture that suits the result. `steps` tells how the statement came about.
+    """
+
+    sql: str
+    database: str
+    table: Table
+    types: list[str] = Field(default_factory=list)
+    explanation: str = ""
+    assumptions: list[str] = Field(default_factory=list)
+    row_count: int = 0
+    seconds: float = 0.0
+    truncated: bool = False
+    cut: list[str] = Field(default_factory=list)
+    figure: FigureKind = "none"
+    suggestions: list[str] = Field(default_factory=list)
+    steps: list[str] = Field(default_factory=list)
+
+    def brief(self) -> str:
+        lines = [self.explanation] if self.explanation else []
+        lines += self._result()
+        lines += [f"Assumed: {a}" for a in self.assumptions[:3]]
+        if self.truncated:
+            lines.append(f"Cut by a limit ({', '.join(self.cut)}): ask for less, or aggregate.")
+        if self.table.handle:
+            lines.append(f"All rows: {self.table.handle}")
+        if len(self.sql) <= 300:
+            lines.append(f"SQL: {' '.join(self.sql.split())}")
+        return "\n".join(lines)
+
+    def _result(self) -> list[str]:
+        """One value as `name: value`; rows as lines under their header, as many as there is room for."""
+        if not self.table.rows:
+            return ["No rows."]
+        if len(self.table.rows) == 1 and self.row_count <= 1:
+            pairs = zip(self.table.columns, self.table.rows[0], strict=True)
+            told = "; ".join(f"{name}: {self._shown(value)}{self._unit(name)}" for name, value in pairs)
+            return [told if len(told) <= _BRIEF_ROOM else told[: _BRIEF_ROOM - 3] + "..."]
+        header = " | ".join(f"{name}{self._unit(name)}" for name in self.table.columns)
+        lines, room = [f"{self.row_count} rows. {header}"[:_BRIEF_ROOM]], _BRIEF_ROOM - len(header)
+        for row in self.table.rows[:_BRIEF_ROWS]:
+            line = " | ".join(self._shown(value) for value in row)
+            if len(line) > room:
+                break
+            lines.append(line)
+            room -= len(line)
+        if len(lines) - 1 < self.row_count:
+            lines.append(f"and {self.row_count - len(lines) + 1} more rows")
+        return lines
+
+    def _unit(self, column: str) -> str:
+        unit = self.table.units.get(column)
+        return f" ({unit})" if unit else ""
+
+    @staticmethod
+    def _shown(value: Any) -> str:
+        if value is None:
+            return "missing"
+        text = f"{value:.6g}" if isinstance(value, float) and abs(value) < 1e15 else str(value)
+        text = " ".join(text.split())
+        return text if len(text) <= _BRIEF_CELL else text[: _BRIEF_CELL - 3] + "..."
+
+    @property
+    def artifacts(self) -> list[Artifact]:
+        return [self.table]
+
+
+def plain(value: Any) -> Any:
+    """A value of a database as JSON has it.
+
+    Decimals become numbers where a number holds them exactly or nearly, texts where not; dates are ISO 8601, bytes
+    hexadecimal.
+    """
+    if value is None or isinstance(value, (bool, str)):
+        return value
+    if isinstance(value, int):
+        return value if abs(value) <= _EXACT else str(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, Decimal):
+        return _plain_decimal(value)
+    if isinstance(value, (datetime, date, time)):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        return str(value)
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return "\\x" + bytes(value).hex()
+    if isinstance(value, dict):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple, set)):
+        return [plain(v) for v in value]
+    return str(value)
+
+
+def _plain_decimal(value: Decimal) -> int | float | str:
+    if not value.is_finite():
+        return str(value)
+    if value == value.to_integral_value() and abs(value) <= _EXACT:
+        return int(value)
+    return float(value) if len(value.as_tuple().digits) <= 17 or abs(value) < _EXACT else str(value)
+
+
+def suits(types: list[str], rows: list[list[Any]]) -> FigureKind:
+    """The picture for a result: a line over dates, bars over few names, none for anything else."""
+    if len(types) < 2 or len(rows) < 2:
+        return "none"
+    first = [row[0] for row in rows]
+    numeric = all(isinstance(row[-1], (int, float)) or row[-1] is None for row in rows)
+    if not numeric or len(set(map(str, first))) < len(first):
+        return "none"
+    kind = types[0].lower()
+    if kind.startswith(("date", "timestamp")) or all(_looks_like_date(v) for v in first):
+        return "line"
+    return "bar" if len(rows) <= _MOST_BARS and all(isinstance(v, str) for v in first) else "none"
+
+
+def _looks_like_date(value: Any) -> bool:
+    try:
+        datetime.fromisoformat(value if len(value) > 7 else f"{value}-01")
+    except (TypeError, ValueError):
+        return False
+    return True
