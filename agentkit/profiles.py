@@ -140,8 +140,9 @@ def _as_number_column(present: Series) -> Series | None:
             return None
     numbers = as_numbers(present).dropna()
     share = len(numbers) / len(present)
-    many = share >= _MOST and numbers.nunique() > _MANY_NUMBERS
-    return numbers if share >= _ALMOST_ALL or many or (typed and share > 0) else None
+    if share >= _ALMOST_ALL or (typed and share > 0):
+        return numbers
+    return numbers if share >= _MOST and numbers.nunique() > _MANY_NUMBERS else None
 
 
 def as_numbers(column: Series) -> Series:

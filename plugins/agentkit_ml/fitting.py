@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from agentkit.errors import TrainingError
 from agentkit_ml.engine.families import FAMILIES, Algorithm, Setting, label
 from agentkit_ml.features import FeatureOptions, columns_step, encode_step
+from agentkit_ml.last_fits import SEARCH_SHARE, LastFits, class_numbers, compared_rows, last_rows
 from agentkit_ml.metrics import METRICS, Outcome, Task, number
 from agentkit_ml.record import Training, baseline_of, baseline_outcome, outcome
 from agentkit_ml.runtime import fitting_threads
@@ -80,40 +81,57 @@ class Fitted:
 
 def fit(job: Job, limit: Limit, ctx: ToolContext) -> Fitted:
     """Search and fit within the limit. Raises TrainingError if that is too short for anything."""
+    import numpy as np
     import sklearn.ensemble
     import sklearn.linear_model  # noqa: F401 - the time of imports is not the budget's
-    from sklearn.pipeline import Pipeline
-
-    from agentkit_ml.engine.committee import fitted
 
     _import_engines(job.algorithms)
     started = time.perf_counter()
     target = job.target
     train, test = job.splitter.hold_out()
-    raw = job.frame[list(job.columns)].iloc[target.rows]
     columns = columns_step(job.profile, job.columns)
-    prepared = columns.transform(raw.iloc[train])
-    numbers = _numbers(target.values[train], target.classes)
-    search, folds = _search(job, limit, started, prepared, numbers, train, ctx)
+    compared = compared_rows(target, train, len(job.columns), limit.seconds, SEED)
+    prepared = columns.transform(_raw(job, compared))
+    search, folds = _search(job, limit, started, prepared, compared, len(train), ctx)
     with fitting_threads(prepared.size):
         search.run(job.algorithms)
+        search.deadline = None if limit.seconds is None else started + limit.seconds
         choice = _choice(search, job)
+        rows = compared
         if not search.interrupted:
-            ctx.progress(f"Fitting {_named(choice)} on all {len(train)} training rows", 0.88)
+            rows = last_rows(choice, train, len(compared), len(job.columns), search.room(), SEED)
+            ctx.progress(f"Fitting {_named(choice)} on {len(rows)} training rows", 0.88)
+        _tell_of_part(len(compared), len(rows), len(train), ctx)
+        last = LastFits(job.frame, target, columns, choice, folds, search.setting)
         began = time.perf_counter()
-        committee = fitted(choice, prepared, numbers, folds, search.setting, list(target.classes))
-        scored = Pipeline([("columns", columns), ("model", committee)])
-        seen = outcome(scored, raw.iloc[test], target.values[test], target.task, target.classes, target.positive)
-        learned = _train_score(scored, raw, target, train, job.metric)
+        scored = last.on(rows, prepared if len(rows) == len(compared) else None)
+        del prepared
+        seen = outcome(scored, _raw(job, test), target.values[test], target.task, target.classes, target.positive)
+        learned = _train_score(scored, job, rows)
         final = scored
         if not search.interrupted and time.perf_counter() - began < search.room():
-            ctx.progress(f"Fitting the same once more, on all {len(raw)} rows", 0.92)
-            values = _numbers(target.values, target.classes)
-            whole = fitted(choice, columns.transform(raw), values, folds, search.setting, list(target.classes))
-            final = Pipeline([("columns", columns), ("model", whole)])
+            every = np.sort(np.concatenate([rows, test]))
+            ctx.progress(f"Fitting the same once more, on {len(every)} rows", 0.92)
+            final = last.on(every)
     seconds = time.perf_counter() - started
     done = _Done(search, choice, scored, final, seen, learned, seconds)
-    return _fitted(job, done, folds, train, test, raw)
+    return _fitted(job, done, folds, train, test)
+
+
+def _raw(job: Job, rows: NDArray[Any]) -> DataFrame:
+    """The columns to learn from as they were read; `rows` are positions within the target's."""
+    import pandas as pd
+
+    places = job.target.rows[rows]
+    return pd.DataFrame({name: job.frame[name].iloc[places] for name in job.columns}, copy=False)
+
+
+def _tell_of_part(compared: int, last: int, train: int, ctx: ToolContext) -> None:
+    if compared < train:
+        rest = "all of them" if last == train else f"{last}: memory and the time allow no more"
+        ctx.note(
+            f"Settings were compared on {compared} of {train} training rows; what was chosen has learned from {rest}."
+        )
 
 
 @dataclass(frozen=True)
@@ -129,7 +147,7 @@ class _Done:
     seconds: float
 
 
-def _fitted(job: Job, done: _Done, folds: Folds, train: NDArray[Any], test: NDArray[Any], raw: DataFrame) -> Fitted:
+def _fitted(job: Job, done: _Done, folds: Folds, train: NDArray[Any], test: NDArray[Any]) -> Fitted:
     """The record of what was done, with the held-back rows assessed and the data looked through for leaks."""
     from agentkit_ml.assess.assessment import assess
     from agentkit_ml.features import decisions
@@ -162,7 +180,7 @@ def _fitted(job: Job, done: _Done, folds: Folds, train: NDArray[Any], test: NDAr
     )  # fmt: skip
     held_back = [int(r) for r in target.rows[test]]
     return Fitted(
-        training, done.final, done.scored, held_back, raw.iloc[train[:100]], done.seen, assessment,
+        training, done.final, done.scored, held_back, _raw(job, train[:100]), done.seen, assessment,
         _learning(job, done, folds), search.interrupted,
     )  # fmt: skip
 
@@ -203,28 +221,30 @@ def _learning(job: Job, done: _Done, folds: Folds) -> list[tuple[int, float, flo
 
 
 def _search(
-    job: Job, limit: Limit, started: float, prepared: DataFrame, numbers: NDArray[Any], train: NDArray[Any],
-    ctx: ToolContext,
-) -> tuple[Search, Folds]:  # fmt: skip
+    job: Job, limit: Limit, started: float, prepared: DataFrame, rows: NDArray[Any], train: int, ctx: ToolContext
+) -> tuple[Search, Folds]:
+    """The comparison of settings on `rows`. Some of the time is left for last fits on more rows than these."""
     from agentkit_ml.engine.folds import Folds
     from agentkit_ml.engine.search import Search
 
     target = job.target
     setting = Setting(len(target.classes), job.metric in _BY_RANK, SEED)
+    pairs = job.splitter.folds(rows) if len(rows) == train else job.splitter.folds(rows)[-1:]
     folds = Folds(
-        prepared, numbers, job.splitter.folds(train),
+        prepared, class_numbers(target.values[rows], target.classes), pairs,
         lambda encoding: encode_step(job.profile, job.columns, target.task, SEED, encoding, job.options),
         setting.trees,
     )  # fmt: skip
     metric = METRICS[job.metric]
     sign = 1.0 if metric.greater_is_better else -1.0
-    truths = [target.values[train][other] for _, other in folds.pairs]
+    truths = [target.values[rows][other] for _, other in folds.pairs]
 
     def measure(fold: int, predictions: NDArray[Any]) -> float:
         seen = _outcome(predictions, truths[fold], target.task, target.classes, target.positive)
         return sign * metric.compute(seen)
 
-    deadline = None if limit.seconds is None else started + limit.seconds
+    share = SEARCH_SHARE if len(rows) < train else 1.0
+    deadline = None if limit.seconds is None else started + share * limit.seconds
     return Search(folds, setting, measure, lambda score: sign * score, ctx, deadline, limit.trials), folds
 
 
@@ -248,16 +268,6 @@ def _import_engines(algorithms: Sequence[Algorithm]) -> None:
         import xgboost  # noqa: F401
 
 
-def _numbers(values: NDArray[Any], classes: Sequence[str]) -> NDArray[Any]:
-    """Class numbers from 0 in the order of `classes`, or floats."""
-    import numpy as np
-
-    if not classes:
-        return values.astype("float64")
-    place = {label: i for i, label in enumerate(classes)}
-    return np.fromiter((place[str(v)] for v in values), dtype="int64", count=len(values))
-
-
 def _outcome(
     predictions: NDArray[Any], truth: NDArray[Any], task: Task, classes: tuple[str, ...], positive: str
 ) -> Outcome:
@@ -269,11 +279,11 @@ def _outcome(
     return Outcome(task, truth, predicted, predictions, classes, positive)
 
 
-def _train_score(pipeline: Any, raw: DataFrame, target: Target, train: NDArray[Any], metric: str) -> float:
+def _train_score(pipeline: Any, job: Job, learned: NDArray[Any]) -> float:
     """The metric on rows that were learned from: how much the model remembers rather than knows."""
-    rows = train[:: max(1, len(train) // _GAP_ROWS)]
-    seen = outcome(pipeline, raw.iloc[rows], target.values[rows], target.task, target.classes, target.positive)
-    return METRICS[metric].compute(seen)
+    rows, target = learned[:: max(1, len(learned) // _GAP_ROWS)], job.target
+    seen = outcome(pipeline, _raw(job, rows), target.values[rows], target.task, target.classes, target.positive)
+    return METRICS[job.metric].compute(seen)
 
 
 def _weights(choice: Choice) -> dict[str, float]:

@@ -59,6 +59,7 @@ class Splitter:
     def hold_out(self) -> Pair:
         """Positions (within the target's rows) to train on, and those held back."""
         import numpy as np
+        import pandas as pd
         from sklearn.model_selection import train_test_split
 
         rows = len(self._target.values)
@@ -71,7 +72,7 @@ class Splitter:
             train, test = next(iter(self._group_folds(np.arange(rows), parts)))
             return self._checked(np.sort(train), np.sort(test))
         held = max(held_back_rows(rows), len(self._target.classes))
-        labels = self._target.values.astype(str) if self._target.classes else None
+        labels = pd.factorize(self._target.values, sort=True)[0] if self._target.classes else None
         train, test = train_test_split(np.arange(rows), test_size=held, random_state=self._seed, stratify=labels)
         return np.sort(train), np.sort(test)
 
@@ -81,6 +82,7 @@ class Splitter:
         5 folds up to 20,000 rows, 3 above. For two classes no more than the rarer one has rows.
         """
         import numpy as np
+        import pandas as pd
         from sklearn.model_selection import KFold, StratifiedKFold
 
         most = 3 if len(train) > _MANY_ROWS else 5
@@ -90,8 +92,8 @@ class Splitter:
             return self._learnable(self._group_folds(train, most), train)
         if not self._target.classes:
             return list(KFold(min(most, len(train)), shuffle=True, random_state=self._seed).split(train))
-        labels = self._target.values[train].astype(str)
-        counts = np.unique(labels, return_counts=True)[1]
+        labels = pd.factorize(self._target.values[train], sort=True)[0]
+        counts = np.bincount(labels)
         # one rare class of many may be absent from a fold; one of two may not
         parts = max(2, min(most, int(counts.min() if len(counts) == 2 else counts.max())))
         with warnings.catch_warnings():

@@ -66,6 +66,7 @@ def read_target(column: Series, wanted: Literal["auto", "binary", "multiclass", 
     Raises TrainingError with what is wrong and what to do.
     """
     import numpy as np
+    import pandas as pd
 
     name = str(column.name)
     profile = profile_column(column)
@@ -79,7 +80,8 @@ def read_target(column: Series, wanted: Literal["auto", "binary", "multiclass", 
     labels = as_text(column).to_numpy(dtype="object")[rows]
     notes += _joined(name, column)
     rows, labels, dropped = _without_rare(name, rows, labels)
-    classes, counts = np.unique(labels.astype(str), return_counts=True)
+    codes, classes = pd.factorize(labels, sort=True)
+    counts = np.bincount(codes)
     if len(classes) == 2:
         task = "binary"
     positive = _positive([str(c) for c in classes], counts) if task == "binary" else ""
@@ -212,8 +214,10 @@ def _joined(name: str, column: Series) -> list[str]:
 def _without_rare(name: str, rows: NDArray[Any], labels: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any], list[str]]:
     """The rows whose class has enough rows to be learned and tested, and a note on the others."""
     import numpy as np
+    import pandas as pd
 
-    classes, codes, counts = np.unique(labels.astype(str), return_inverse=True, return_counts=True)
+    codes, classes = pd.factorize(labels, sort=True)
+    counts = np.bincount(codes)
     rare = counts < MIN_CLASS_ROWS
     lost = int(counts[rare].sum())
     if len(classes) > MOST_CLASSES or len(classes) > len(labels) / MIN_CLASS_ROWS:

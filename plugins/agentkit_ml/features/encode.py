@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from sklearn.base import BaseEstimator, TransformerMixin, clone
@@ -15,10 +16,19 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pandas import DataFrame
 
+    from agentkit_ml.features.typed import Typed
+
 Part = tuple[str, Any, list[str]]
 
 _TEXT_PARTS = {"trees": 30, "native": 30, "forest": 30, "linear": 50}
 _MOST_TEXT_PARTS = 150
+
+BIG_CELLS = 5_000_000
+"""Rows x columns from which on features are made a part of the rows at a time."""
+_FIT_ROWS = 200_000
+_TRIAL_ROWS = 20_000
+_ROWS_AT_ONCE = 100_000
+_SAME = 0.99
 
 
 class Encoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -36,14 +46,22 @@ class Encoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.fit_transform(frame, target)
         return self
 
-    def fit_transform(self, frame: DataFrame, target: Any = None, **params: Any) -> Any:
+    def fit_transform(self, frame: DataFrame | Typed, target: Any = None, **params: Any) -> Any:
         self.parts_ = [(name, clone(step), columns) for name, step, columns in self.parts]
-        return self._joined([step.fit_transform(frame[c], target) for _, step, c in self.parts_], frame)
+        if len(frame) * sum(len(c) for _, _, c in self.parts_) > BIG_CELLS:
+            return self._fitted_big(frame, target)
+        return self.joined([step.fit_transform(frame[c], target) for _, step, c in self.parts_], frame)
 
     def transform(self, frame: DataFrame) -> Any:
         if not len(frame):  # scikit-learn's transformers refuse that
             return self.transform(frame.reindex([0]))[:0]
-        return self._joined([step.transform(frame[c]) for _, step, c in self.parts_], frame)
+        return self.joined(self.blocks(frame), frame)
+
+    def blocks(self, frame: DataFrame) -> list[Any]:
+        """What each part makes of the frame; `joined` puts them side by side."""
+        import numpy as np
+
+        return [np.asarray(step.transform(frame[c]), dtype="float64") for _, step, c in self.parts_]
 
     def get_feature_names_out(self, names: Any = None) -> NDArray[Any]:
         """The features' names, in which columns appear as people wrote them."""
@@ -54,7 +72,8 @@ class Encoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             own.extend(step.get_feature_names_out(np.asarray(columns, dtype="object")))
         return np.asarray(own, dtype="object")
 
-    def _joined(self, blocks: list[Any], frame: DataFrame) -> Any:
+    def joined(self, blocks: list[Any], frame: Any) -> Any:
+        """The features, of the blocks in the order of the parts."""
         import numpy as np
         import pandas as pd
 
@@ -63,14 +82,90 @@ class Encoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         if not self.as_frame:
             return joined
         made = pd.DataFrame(joined, index=frame.index).add_prefix("f")
-        start = 0
-        for (name, step, _), block in zip(self.parts_, arrays, strict=True):
-            if name == "codes":
-                for i, levels in enumerate(step.levels_.values()):
-                    codes = np.nan_to_num(block[:, i], nan=-1).astype("int64")
-                    made[f"f{start + i}"] = pd.Categorical.from_codes(codes, pd.RangeIndex(max(1, len(levels))))
-            start += block.shape[1]
+        for place, levels in self._codes().items():
+            made[f"f{place}"] = _codes(joined[:, place], levels)
         return made
+
+    def _fitted_big(self, frame: DataFrame | Typed, target: Any) -> Any:
+        """As `fit_transform`, in memory that holds the features once: what is learned of numbers and texts is learned
+        from every so manyth row, and all rows are then encoded a part at a time.
+
+        Gives float32 unless that makes values of a column equal: trees look at some hundred bins of a column.
+        """
+        import numpy as np
+        import pandas as pd
+
+        values = np.asarray(target)
+        few = slice(None, None, -(-len(frame) // _FIT_ROWS))
+        sample = frame.iloc[few]
+        crossed: dict[int, Any] = {}
+        for place, (name, step, columns) in enumerate(self.parts_):
+            if name == "target":
+                crossed[place] = _crossed(step, frame[columns], values, few)
+            elif name in ("one_hot", "codes"):
+                step.fit(frame[columns], values)
+            else:
+                step.fit(sample[columns], values[few])
+        trial = np.hstack([step.transform(sample[c][:_TRIAL_ROWS]) for _, step, c in self.parts_])
+        form = "float32" if _fits_float32(trial) else "float64"
+        made = np.empty((len(frame), trial.shape[1]), form, order="F" if self.as_frame else "C")
+        for start in range(0, len(frame), _ROWS_AT_ONCE):
+            rows = slice(start, start + _ROWS_AT_ONCE)
+            part = frame.iloc[rows]
+            left = 0
+            for place, (_, step, columns) in enumerate(self.parts_):
+                block = crossed[place](rows) if place in crossed else step.transform(part[columns])
+                made[rows, left : left + block.shape[1]] = block
+                left += block.shape[1]
+        if not self.as_frame:
+            return made
+        known = self._codes()
+        # one array for each column: together they would be copied
+        features = {f"f{i}": _codes(made[:, i], known[i]) if i in known else made[:, i] for i in range(made.shape[1])}
+        return pd.DataFrame(features, copy=False)
+
+    def _codes(self) -> dict[int, int]:
+        """Places of the features that are codes, and their numbers of levels."""
+        import numpy as np
+
+        found: dict[int, int] = {}
+        start = 0
+        for name, step, columns in self.parts_:
+            if name == "codes":
+                found |= {start + i: len(levels) for i, levels in enumerate(step.levels_.values())}
+            start += len(step.get_feature_names_out(np.asarray(columns, dtype="object")))
+        return found
+
+
+def _codes(column: NDArray[Any], levels: int) -> Any:
+    import numpy as np
+    import pandas as pd
+
+    return pd.Categorical.from_codes(np.nan_to_num(column, nan=-1).astype("int64"), pd.RangeIndex(max(1, levels)))
+
+
+def _crossed(step: Any, frame: DataFrame, target: NDArray[Any], few: slice) -> Callable[[slice], Any]:
+    """Fit a part that gives training rows other values than later ones; what it gives to them, by rows."""
+    from sklearn.pipeline import Pipeline
+
+    if not isinstance(step, Pipeline):
+        whole = step.fit_transform(frame, target).astype("float32")
+        return lambda rows: whole[rows]
+    means, numbers = step.named_steps["values"], step.named_steps["numbers"]
+    made = means.fit_transform(frame, target).astype("float32")
+    numbers.fit(made[few], target[few])
+    return lambda rows: numbers.transform(made[rows])
+
+
+def _fits_float32(values: NDArray[Any]) -> bool:
+    """Whether values that differ still do, but for one in a hundred, in every column."""
+    import numpy as np
+
+    def differ(column: NDArray[Any]) -> int:
+        return len(np.unique(column))
+
+    with np.errstate(over="ignore"):
+        return all(differ(c.astype("float32")) >= _SAME * differ(c) for c in values.T)
 
 
 def encode_step(
