@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
+from agentkit_ml.assess.shuffling import shuffler
 from agentkit_ml.metrics import METRICS, Outcome
 from agentkit_ml.record import outcome
 
@@ -82,26 +83,21 @@ def permutation_importance(
         frame, truth = frame.iloc[kept], truth[kept]
     classes = tuple(training.classes)
 
-    def predicted(rows: DataFrame) -> Outcome:
-        return outcome(pipeline, rows, truth, training.task, classes, training.positive)
+    def predicted(estimator: Any, rows: DataFrame) -> Outcome:
+        return outcome(estimator, rows, truth, training.task, classes, training.positive)
 
     columns, found = list(training.columns), []
     frame = frame[columns]
-    whole = predicted(frame)
     began = time.perf_counter()
+    whole, shuffled = predicted(pipeline, frame), shuffler(pipeline, frame)
     for done, column in enumerate(columns):
         if done and time.perf_counter() - began > seconds:
             break
         progress(done / len(columns))
-        shuffled = [predicted(_shuffled(frame, column, random)) for _ in range(repeats)]
-        found.append(_importance(column, whole, shuffled, metric, seed))
+        others = [predicted(*shuffled(column, random.permutation(len(frame)))) for _ in range(repeats)]
+        found.append(_importance(column, whole, others, metric, seed))
     found.sort(key=lambda i: -i.value)
     return Importances(metric=metric, rows=len(frame), repeats=repeats, columns=found, unmeasured=columns[len(found) :])
-
-
-def _shuffled(frame: DataFrame, column: str, random: Any) -> DataFrame:
-    order = random.permutation(len(frame))
-    return frame.assign(**{column: frame[column].take(order).set_axis(frame.index)})
 
 
 def _importance(column: str, whole: Outcome, shuffled: Sequence[Outcome], metric: str, seed: int) -> Importance:
