@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
+from pathlib import Path
 from typing import Any
 
 import click
@@ -51,7 +52,7 @@ class Commands(click.Group):
             formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
         if theirs := _plugin_commands():
             with formatter.section("Commands of plugins"):
-                formatter.write_dl([(name, target) for name, target in sorted(theirs.items())])
+                formatter.write_dl([(name, _summary(target)) for name, target in sorted(theirs.items())])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -67,6 +68,22 @@ def _plugin_commands() -> dict[str, str]:
     from agentkit.cli.common import plugins
 
     return {name: given.spec for name, given in plugins().commands.items()}
+
+
+def _summary(target: str) -> str:
+    """The first sentence of a command's docstring, read from its file: importing it could take seconds."""
+    import ast
+    from importlib.util import find_spec
+
+    module, _, name = target.partition(":")
+    try:
+        found = find_spec(module)
+        tree = ast.parse(Path(found.origin or "").read_text(encoding="utf-8")) if found else ast.Module([], [])
+    except (ImportError, OSError, SyntaxError, ValueError):
+        return target
+    made = (n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == name)
+    text = next((ast.get_docstring(function) for function in made), None)
+    return text.partition("\n")[0] if text else target
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

@@ -143,3 +143,18 @@ def test_demo_is_a_conversation_that_trains_evaluates_and_remembers(cli: Cli, wo
     assert "model:tumours/1" in done.out
     assert "  trace   " in done.out
     assert "agentkit traces show" in done.out
+
+
+def test_help_says_what_a_plugins_command_does_without_importing_it(cli: Cli, workspace: Path) -> None:
+    (workspace / "agentkit.toml").write_text('[plugins]\nenabled = ["ml"]\n')
+    for name in [n for n in sys.modules if n.startswith("agentkit_ml.commands")]:
+        del sys.modules[name]
+    assert "ml  Promote trained models and read their cards." in cli("--help").out
+    assert "agentkit_ml.commands" not in sys.modules
+
+
+def test_a_command_whose_file_is_not_there_is_shown_by_its_target() -> None:
+    from agentkit.cli import _summary
+
+    assert _summary("agentkit_gone.commands:ml") == "agentkit_gone.commands:ml"
+    assert _summary("agentkit.errors:suggest_nothing") == "agentkit.errors:suggest_nothing"
