@@ -65,7 +65,7 @@ class Fitted:
     """`pipeline` is the model to use, `scored` the one that never saw the held-back rows: the same settings.
 
     `held_back`: positions in the file, `seen` what `scored` says of them. `example`: a few training rows. `learning`:
-    points of the learning curve.
+    points of the learning curve. `ended`: when the last fit was done, of `time.perf_counter`.
     """
 
     training: Training
@@ -77,6 +77,7 @@ class Fitted:
     assessment: Assessment
     learning: list[tuple[int, float, float]]
     interrupted: bool
+    ended: float
 
 
 def fit(job: Job, limit: Limit, ctx: ToolContext) -> Fitted:
@@ -113,8 +114,8 @@ def fit(job: Job, limit: Limit, ctx: ToolContext) -> Fitted:
             every = np.sort(np.concatenate([rows, test]))
             ctx.progress(f"Fitting the same once more, on {len(every)} rows", 0.92)
             final = last.on(every)
-    seconds = time.perf_counter() - started
-    done = _Done(search, choice, scored, final, seen, learned, seconds)
+    ended = time.perf_counter()
+    done = _Done(search, choice, scored, final, seen, learned, ended - started, ended)
     return _fitted(job, done, folds, train, test)
 
 
@@ -145,6 +146,7 @@ class _Done:
     seen: Outcome
     learned: float
     seconds: float
+    ended: float
 
 
 def _fitted(job: Job, done: _Done, folds: Folds, train: NDArray[Any], test: NDArray[Any]) -> Fitted:
@@ -181,7 +183,7 @@ def _fitted(job: Job, done: _Done, folds: Folds, train: NDArray[Any], test: NDAr
     held_back = [int(r) for r in target.rows[test]]
     return Fitted(
         training, done.final, done.scored, held_back, _raw(job, train[:100]), done.seen, assessment,
-        _learning(job, done, folds), search.interrupted,
+        _learning(job, done, folds), search.interrupted, done.ended,
     )  # fmt: skip
 
 
@@ -281,7 +283,7 @@ def _outcome(
 
 def _train_score(pipeline: Any, job: Job, learned: NDArray[Any]) -> float:
     """The metric on rows that were learned from: how much the model remembers rather than knows."""
-    rows, target = learned[:: max(1, len(learned) // _GAP_ROWS)], job.target
+    rows, target = learned[:: -(-len(learned) // _GAP_ROWS)], job.target
     seen = outcome(pipeline, _raw(job, rows), target.values[rows], target.task, target.classes, target.positive)
     return METRICS[job.metric].compute(seen)
 

@@ -188,7 +188,6 @@ def train(
     if not (budget_seconds or trials):
         limit = Limit(ctx.settings.section("ml", MLSettings).budget_seconds)
     fitted = fit(job, limit, ctx)
-    began = time.perf_counter()
     if not (fitted.training.refit or fitted.interrupted):
         ctx.note("There was no time to fit once more on all rows: the model has not learned from the held-back ones.")
     if fitted.interrupted:
@@ -212,7 +211,7 @@ def train(
         baseline=fitted.training.baseline_metrics[fitted.training.metric],
         figures=[Figure(title=p.title, path=shown_path(p.path, ctx)) for p in written.pictures],
         report=shown_path(written.report, ctx), judged=judged,
-        stored=stored.recorded.told() if stored.recorded else "", record_seconds=time.perf_counter() - began,
+        stored=stored.recorded.told() if stored.recorded else "", record_seconds=time.perf_counter() - fitted.ended,
         **_shared(fitted.training),
     )  # fmt: skip
 
