@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 PARTS = (0.1, 0.25, 0.5, 1.0)
 _FEWEST = 20
-LONGEST = 1.5
+LONGEST = 2.0
 """Seconds of one fit beyond which no curve is drawn: it is a picture, not worth a search's time."""
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from agentkit_ml.assess.importance import permutation_importance
 from agentkit_ml.reports.pictures import Picture, draw
 from agentkit_ml.reports.report import Report, write_report
+from agentkit_ml.runtime import fitting_threads
 
 if TYPE_CHECKING:
     from agentkit.context import ToolContext
@@ -38,9 +39,10 @@ def write_training_report(name: str, job: Job, fitted: Fitted, ctx: ToolContext)
     training, seen = fitted.training, fitted.seen
     folder = ctx.storage.artifacts() / "trainings" / f"{name}-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}"
     rows = job.frame.iloc[fitted.held_back]
-    importances = permutation_importance(
-        fitted.scored, rows, seen.truth, training, training.metric, seconds=_IMPORTANCE_SECONDS, seed=training.seed
-    )
+    with fitting_threads(rows.size):
+        importances = permutation_importance(
+            fitted.scored, rows, seen.truth, training, training.metric, seconds=_IMPORTANCE_SECONDS, seed=training.seed
+        )
     pictures = draw(
         folder, seen, fitted.assessment, target=training.target, importances=importances, learning=fitted.learning
     )
