@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from queue import Queue
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from agentkit.calls import Progress, Services, call_directly, guarded
 from agentkit.errors import BadInput, BudgetExceeded, PromptError, ToolInputError
@@ -31,6 +31,7 @@ from agentkit.shapes import SYSTEM_PROMPT, Shape
 from agentkit.threads import Request, Threads
 
 if TYPE_CHECKING:
+    from agentkit_sql.answer import SqlAnswer
     from langchain_core.language_models import BaseChatModel
     from langchain_core.runnables import RunnableConfig
 
@@ -153,6 +154,14 @@ class Agent:
         """
         return call_directly(tool, args, self.services, on_progress)
 
+    def sql(self, question: str, database: str | None = None, **args: Any) -> SqlAnswer:
+        """Ask a database in plain words; gives the statement, its rows and how it came about (docs/sql.md).
+
+        `database`: a name of agentkit.toml, a URL or a file; None is the only one configured, or the workspace's files.
+        `args`: what else `query_database` takes. Raises BadInput if the data cannot answer, and what `call` raises.
+        """
+        return cast("SqlAnswer", self.call("query_database", question=question, database=database, **args))
+
     # -- the async twins
 
     async def aask(
@@ -183,6 +192,10 @@ class Agent:
     async def acall(self, tool: str, **args: Any) -> ToolResult:
         """The async twin of `call`."""
         return await asyncio.to_thread(self.call, tool, **args)
+
+    async def asql(self, question: str, database: str | None = None, **args: Any) -> SqlAnswer:
+        """The async twin of `sql`."""
+        return await asyncio.to_thread(self.sql, question, database, **args)
 
     # -- what it is made of
 

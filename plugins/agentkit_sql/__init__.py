@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from agentkit import hookimpl
-from agentkit.specs import DatabaseSpec, ToolSpec
+from agentkit.specs import DatabaseSpec, PromptSource, ToolSpec
 
 
 @hookimpl
@@ -11,11 +13,27 @@ def register_tools() -> list[ToolSpec]:
     """The tools of this plugin; their modules load when they are first used."""
     return [
         ToolSpec(
+            "describe_database",
+            "agentkit_sql.describe_database:describe_database",
+            "Tell which tables and columns a database has. Use it for: what is in the database?",
+        ),
+        ToolSpec(
+            "query_database",
+            "agentkit_sql.query_database:query_database",
+            "Answer a question about the data in a database: how many, which, how much, by month. It writes the SQL.",
+        ),
+        ToolSpec(
             "run_sql",
             "agentkit_sql.run_sql:run_sql",
             "Run a SELECT statement on a database and return its rows. Use it when you have the SQL already.",
         ),
     ]
+
+
+@hookimpl
+def register_prompts() -> list[PromptSource]:
+    """The prompts that ask for SQL, one for each dialect."""
+    return [PromptSource(Path(__file__).parent / "prompts")]
 
 
 @hookimpl

@@ -47,16 +47,16 @@ class Card:
     def frequent(self, table: TableInfo, column: Column) -> list[str]:
         return self.values.get(table_key(table), {}).get(column.name, [])
 
-    def text(self, names: Sequence[str] | None = None, *, values: int = FREQUENT) -> str:
-        """The tables of these names (None: all), their joins, and the names of the tables that are left out."""
+    def text(self, names: Sequence[str] | None = None, *, values: int = FREQUENT, others: int = 80) -> str:
+        """The tables of these names (None: all), their joins, and the names of `others` tables that are left out."""
         chosen = list(self.names) if names is None else [n for n in self.names if n in set(names)]
         parts = [self.table_text(self.names[n], values=values) for n in chosen]
         joins = self._joins(chosen)
         if joins:
             parts.append("\n".join(["-- joins:", *(f"-- {j}" for j in joins)]))
         left_out = [n for n in self.names if n not in set(chosen)]
-        if left_out:
-            parts.append(f"-- other tables: {_listed(left_out)}")
+        if left_out and others:
+            parts.append(f"-- other tables: {_listed(left_out, others)}")
         return "\n".join(parts)
 
     def table_text(self, table: TableInfo, *, values: int = FREQUENT) -> str:
@@ -139,5 +139,5 @@ def _said_already(values: list[str], notes: list[str]) -> bool:
     return bool(notes) and all(v in notes[0] for v in values)
 
 
-def _listed(names: list[str], most: int = 150) -> str:
+def _listed(names: list[str], most: int = 80) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -1,0 +1,138 @@
+"""Ask a database: draft, bind, run, and only then look again where something is wrong."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import TYPE_CHECKING
+
+from agentkit.errors import BadInput
+from agentkit_sql.asking.drafting import Drafter, Failure, Request, nearest_examples
+from agentkit_sql.asking.settings import SqlSettings, Steps
+from agentkit_sql.asking.telling import finished, nothing_found
+from agentkit_sql.asking.trying import Candidate, Clock, Trial
+from agentkit_sql.card.cache import card_of, with_values
+from agentkit_sql.card.choose import fitting, tokens
+from agentkit_sql.card.meaning import Example
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
+    from agentkit.databases import Database
+    from agentkit.prompts import Prompts
+    from agentkit.settings import Settings
+    from agentkit.sqlguard.limits import Limits
+    from agentkit_sql.answer import SqlAnswer
+    from agentkit_sql.card.card import Card
+
+Progress = Callable[[str, float | None], None]
+_OWN_ROOM = 550
+"""Tokens of the prompt that the card cannot have: rules, examples, the question."""
+_LEAST_ROOM = 400
+_SMALL_MODELS_CANDIDATES = 3
+
+
+@dataclass
+class Asking:
+    """What one question is asked with."""
+
+    database: Database
+    model: BaseChatModel
+    prompts: Prompts
+    settings: Settings
+    options: SqlSettings = field(default_factory=SqlSettings)
+    steps: Steps = field(default_factory=Steps)
+    limits: Limits | None = None
+    today: date | None = None
+    progress: Progress = lambda _message, _fraction: None
+
+
+def ask(question: str, asking: Asking, earlier: Sequence[Example] = ()) -> SqlAnswer:
+    """Answer a question in words. `earlier`: the questions before in the conversation, with their statements.
+
+    Raises BadInput if the data cannot answer it, or no statement for it worked, with the last cause.
+    """
+    if not question.strip():
+        raise BadInput("the question is empty: say what you want to know.")
+    asking.progress("reading the schema", 0.1)
+    steps = asking.steps
+    card = card_of(asking.database, asking.settings, values=steps.values, comments=steps.comments)
+    if not card.schema.tables:
+        raise BadInput(f"database {asking.database.name!r} has no tables that may be read.")
+    card = with_values(card, question, asking.database, asking.settings)
+    request = _request(question, card, asking, earlier)
+    trial = Trial(asking.database, card, question, asking.settings.home, asking.limits, asking.today, steps)
+    tried = _tried(request, trial, asking)
+    chosen = choose(tried)
+    if chosen is None:
+        raise BadInput(nothing_found(question, card, tried))
+    return finished(chosen, tried, trial)
+
+
+def _request(question: str, card: Card, asking: Asking, earlier: Sequence[Example]) -> Request:
+    meaning = card.meaning
+    near = nearest_examples(question, meaning.examples) if asking.steps.examples else ()
+    beside = " ".join([question, *meaning.notes, *meaning.metrics.values()])
+    beside += " ".join(e.question + e.sql for e in (*near, *earlier))
+    room = max(_LEAST_ROOM, asking.options.prompt_tokens - _OWN_ROOM - tokens(beside))
+    text, _ = fitting(card, " ".join([question, *(e.question for e in earlier)]), room)
+    return Request(question, text, dict(meaning.metrics), meaning.notes, near, tuple(earlier))
+
+
+def _tried(request: Request, trial: Trial, asking: Asking) -> list[Candidate]:
+    """Drafts until one works; further ones where it is worth it."""
+    prompts, options = asking.prompts, asking.options
+    prompt = prompts.get(f"sql-{trial.card.schema.dialect}")
+    drafter = Drafter(asking.model, prompt, prompts.get("sql-correction"), constrained=asking.steps.constrained)
+    clock = Clock(options.seconds)
+    most = options.candidates or (_SMALL_MODELS_CANDIDATES if drafter.small else 1)
+    asking.progress("writing SQL", 0.3)
+    tried = [trial.run(drafter.draft(request))]
+    if tried[0].rows and not tried[0].unknown:
+        return tried
+    if asking.steps.votes and most > 1 and clock.left:
+        asking.progress("writing SQL another way", 0.5)
+        tried.append(trial.run(drafter.draft(request, plain=True)))
+    corrections = options.corrections if asking.steps.feedback else 0
+    while corrections and clock.left and not any(c.rows for c in tried):
+        cause = cause_of(tried[-1])
+        if cause is None:
+            break
+        asking.progress("correcting the SQL", 0.7)
+        failed = Failure(tried[-1].sql, cause)
+        again = trial.run(drafter.draft(request, failed=failed))
+        repeated = any(again.sql == c.sql for c in tried)
+        tried.append(again)
+        corrections = 0 if repeated else corrections - 1
+    return tried
+
+
+def cause_of(candidate: Candidate) -> str | None:
+    """What a model is told about a statement that failed or found nothing; None if it is fine."""
+    if candidate.answer is None:
+        return "; ".join([candidate.cause, *candidate.problems[:3]])
+    if candidate.rows:
+        return None
+    found = "; ".join(candidate.unknown)
+    return f"it finds no rows{f': {found}' if found else ''}. Check joins, conditions and how values are written."
+
+
+def choose(tried: Sequence[Candidate]) -> Candidate | None:
+    """The candidate that most others agree with: with rows before empty, without unknown values before with, then the
+    first. None if none ran."""
+    ran = [c for c in tried if c.answer is not None]
+    if not ran:
+        return None
+    votes = Counter(c.key for c in ran)
+    return max(ran, key=lambda c: (c.rows, not c.unknown, votes[c.key], -ran.index(c)))
+
+
+def without(steps: Steps, *names: str) -> Steps:
+    """The steps with some switched off. Raises BadInput for a name that is none."""
+    known = set(Steps.__dataclass_fields__)
+    for name in names:
+        if name not in known:
+            raise BadInput(f"there is no step {name!r}: {', '.join(sorted(known))}.")
+    return replace(steps, **dict.fromkeys(names, False))

@@ -1,0 +1,91 @@
+"""What a reader of the answer needs and a draft tends to leave out: what rows are grouped and ordered by."""
+
+from __future__ import annotations
+
+import re
+
+from sqlglot import exp
+
+_NUMBER_WORDS = "two three four five six seven eight nine ten twelve twenty fifty hundred dozen few several".split()  # noqa: SIM905
+_LARGEST_SHOWN = 8
+
+
+def complete(tree: exp.Expr, question: str, dialect: str) -> list[str]:
+    """Complete the outermost SELECT in place; gives what was done in words.
+
+    Keys of GROUP BY and figures of ORDER BY are shown, rows without a figure come last in descending order, and a LIMIT
+    that nobody asked for goes.
+    """
+    if not isinstance(tree, exp.Select):
+        return []
+    done: list[str] = []
+    _drop_limit(tree, question, done)
+    if tree.args.get("distinct") is None and not tree.is_star:
+        _show_groups(tree, done)
+        _show_orders(tree, done)
+    if dialect == "postgres":
+        _missing_last(tree, done)
+    return done
+
+
+def _drop_limit(tree: exp.Select, question: str, done: list[str]) -> None:
+    limit = tree.args.get("limit")
+    count = limit.expression if isinstance(limit, exp.Limit) else None
+    if not isinstance(count, exp.Literal) or count.is_string or int(count.this) < 2:
+        return
+    said = question.lower()
+    if re.search(r"\d", said) or any(re.search(rf"\b{word}\b", said) for word in _NUMBER_WORDS):
+        return
+    tree.set("limit", None)
+    done.append(f"all rows, not the first {count.this}")
+
+
+def _show_groups(tree: exp.Select, done: list[str]) -> None:
+    group = tree.args.get("group")
+    if group is None or any(group.args.get(k) for k in ("all", "rollup", "cube", "grouping_sets")):
+        return
+    shown = _shown(tree)
+    for key in group.expressions:
+        simple = isinstance(key, exp.Column) or (isinstance(key, exp.Func) and key.find(exp.Column) is not None)
+        name = key.name.lower() if isinstance(key, exp.Column) else ""
+        # an id that is grouped by beside a name tells a reader nothing
+        if simple and key.sql().lower() not in shown and name not in shown and not _is_id(name):
+            tree.append("expressions", key.copy())
+            done.append(f"{key.sql()} is shown, by which rows are grouped")
+
+
+def _show_orders(tree: exp.Select, done: list[str]) -> None:
+    order = tree.args.get("order")
+    if order is None or len(tree.expressions) >= _LARGEST_SHOWN:
+        return
+    for ordered in order.expressions:
+        figure, shown = ordered.this, _shown(tree)
+        name = figure.name.lower() if isinstance(figure, exp.Column) else ""
+        plain = isinstance(figure, (exp.Column, exp.AggFunc, exp.Binary))
+        if not plain or figure.sql().lower() in shown or name in shown or _is_id(name):
+            continue
+        if figure.find(exp.Subquery, exp.Window) is None:
+            tree.append("expressions", figure.copy())
+            done.append(f"{figure.sql()} is shown, by which rows are ordered")
+
+
+def _missing_last(tree: exp.Select, done: list[str]) -> None:
+    order = tree.args.get("order")
+    for ordered in order.expressions if order is not None else ():
+        if ordered.args.get("desc") and ordered.args.get("nulls_first"):
+            ordered.set("nulls_first", False)
+            done.append("rows without a value come last")
+
+
+def _shown(tree: exp.Select) -> set[str]:
+    shown: set[str] = set()
+    for item in tree.expressions:
+        inner = item.this if isinstance(item, exp.Alias) else item
+        shown |= {inner.sql().lower(), item.alias_or_name.lower()}
+        if isinstance(inner, exp.Column):
+            shown.add(inner.name.lower())
+    return shown - {""}
+
+
+def _is_id(name: str) -> bool:
+    return name.endswith(("id", "_code", "_key", "uuid"))

@@ -1,0 +1,125 @@
+"""A draft of the statement by a chat model: the prompt, and the SQL in what the model answers."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from agentkit_sql.card.meaning import Example
+from agentkit_sql.card.words import telling
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
+    from agentkit.prompts import Prompt
+
+_FENCE = re.compile(r"```(?:sql|postgresql|sqlite|duckdb)?\s*(.*?)(?:```|$)", re.DOTALL | re.IGNORECASE)
+_START = re.compile(r"\b(?:WITH|SELECT|VALUES)\b", re.IGNORECASE)
+_MOST_TOKENS = 600
+_NEAR_EXAMPLES = 3
+_SMALL_CONTEXT = 16_000
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked: the question, the card's text, and what stands beside it."""
+
+    question: str
+    card: str
+    metrics: dict[str, str]
+    notes: tuple[str, ...] = ()
+    near: tuple[Example, ...] = ()
+    earlier: tuple[Example, ...] = ()
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A statement that failed, and why."""
+
+    sql: str
+    cause: str
+
+
+class Drafter:
+    """Asks one chat model. The beginning of its prompts is the same for all questions about a database."""
+
+    def __init__(self, model: BaseChatModel, prompt: Prompt, correction: Prompt, *, constrained: bool = True) -> None:
+        self._model = model
+        self._prompt = prompt
+        self._correction = correction
+        self._constrained = constrained and takes_schema(model)
+
+    @property
+    def small(self) -> bool:
+        """Whether several drafts are worth their time: a model that takes a short context is a small one."""
+        takes = (self._model.profile or {}).get("max_input_tokens")
+        return takes is not None and takes <= _SMALL_CONTEXT
+
+    def draft(self, request: Request, *, plain: bool = False, failed: Failure | None = None) -> str:
+        """One statement, '' if the model gave none. `plain`: as text even where JSON could be asked for.
+
+        `failed`: the statement before, given back with the cause. Raises ProviderError.
+        """
+        constrained = self._constrained and not plain
+        messages: list[tuple[str, str]] = [
+            (m.role, m.text)
+            for m in self._prompt.render(
+                card=request.card, question=request.question, metrics=request.metrics, notes=list(request.notes),
+                examples_near=[_as_dict(e) for e in request.near], earlier=[_as_dict(e) for e in request.earlier],
+                plain=not constrained,
+            )
+        ]  # fmt: skip
+        if failed is not None:
+            said = json.dumps({"sql": failed.sql}, ensure_ascii=False) if constrained else failed.sql
+            messages += [("assistant", said), ("user", self._correction.text("user", cause=failed.cause))]
+        options: dict[str, Any] = {"max_tokens": _MOST_TOKENS}
+        if constrained:
+            options["response_format"] = self._shape()
+        return statement_in(self._model.bind(**options).invoke(messages).text)
+
+    def _shape(self) -> dict[str, Any]:
+        schema = self._prompt.header.output or {}
+        return {"type": "json_schema", "json_schema": {"name": "statement", "schema": schema}}
+
+
+def takes_schema(model: BaseChatModel) -> bool:
+    """Whether a model decodes its answer under a JSON schema."""
+    return bool((model.profile or {}).get("structured_output"))
+
+
+def statement_in(answer: str) -> str:
+    """The SQL of an answer: of its JSON, of its first fenced block, or from its first SELECT on."""
+    text = answer.strip()
+    if text.startswith("{"):
+        try:
+            found = json.loads(text).get("sql", "")
+        except (ValueError, AttributeError):
+            # cut before its end: what there is of the string
+            inner = re.search(r'"sql"\s*:\s*"((?:[^"\\]|\\.)*)', text, re.DOTALL)
+            found = json.loads(f'"{inner[1]}"') if inner else ""
+        text = str(found).strip()
+    fenced = _FENCE.search(text)
+    if fenced and fenced[1].strip():
+        text = fenced[1].strip()
+    start = _START.search(text)
+    return text[start.start() :].strip() if start else ""
+
+
+def nearest_examples(question: str, examples: Sequence[Example], most: int = _NEAR_EXAMPLES) -> tuple[Example, ...]:
+    """The examples whose questions share most words with this one, the nearest last; those that share none left out."""
+    asked = telling(question)
+    scored = []
+    for example in examples:
+        words = telling(example.question)
+        shared = len(asked & words) / (len(asked | words) or 1)
+        if shared > 0:
+            scored.append((shared, example))
+    scored.sort(key=lambda item: -item[0])
+    return tuple(example for _, example in reversed(scored[:most]))
+
+
+def _as_dict(example: Example) -> dict[str, str]:
+    return {"question": example.question, "sql": example.sql}

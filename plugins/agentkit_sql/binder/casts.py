@@ -1,0 +1,110 @@
+"""Comparisons and functions between kinds of values that PostgreSQL and DuckDB do not mix by themselves."""
+
+from __future__ import annotations
+
+import re
+
+from sqlglot import exp
+
+from agentkit_sql.binder.names import Names
+from agentkit_sql.binder.scopes import View, views
+from agentkit_sql.binder.types import kind_of
+
+_NUMBERS = frozenset(("integer", "number", "float"))
+_TIMES = frozenset(("date", "timestamp"))
+_COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE)
+
+
+def repair_casts(tree: exp.Expr, names: Names, repairs: list[str]) -> None:
+    """Cast where the database would refuse an operator or a function for the kinds of its operands."""
+    if names.schema.dialect == "sqlite":
+        return
+    for view in views(tree, names):
+        for node in view.own(exp.Expr):
+            if isinstance(node, _COMPARISONS):
+                _comparison(node, view, repairs)
+            elif isinstance(node, (exp.Like, exp.ILike)):
+                _pattern(node, view, repairs)
+            elif isinstance(node, exp.Round):
+                _rounding(node, view, repairs, names)
+            elif isinstance(node, (exp.Sum, exp.Avg)):
+                _truths(node, view, repairs)
+            elif isinstance(node, (exp.Extract, exp.TimestampTrunc)):
+                _moment(node, view, repairs)
+
+
+def _comparison(node: exp.Binary, view: View, repairs: list[str]) -> None:
+    for mine, other in (("this", "expression"), ("expression", "this")):
+        left, right = node.args[mine], node.args[other]
+        kind = kind_of(left, view)
+        if kind == "boolean" and isinstance(right, exp.Literal) and right.this.lower() in _TRUTH:
+            if right.is_string:
+                continue
+            node.set(other, exp.Boolean(this=_TRUTH[right.this.lower()]))
+            repairs.append(f"{left.sql()} is true or false, not {right.this}")
+        elif kind == "text" and isinstance(left, exp.Column) and _number(right):
+            node.set(other, exp.Literal.string(right.this))
+            repairs.append(f"{left.sql()} holds text: {right.this} is written in quotes")
+        elif kind == "text" and isinstance(left, exp.Column) and kind_of(right, view) in _TIMES:
+            node.set(mine, exp.cast(left.copy(), "DATE"))
+            repairs.append(f"{left.sql()} holds dates as text")
+        elif kind == "text" and isinstance(left, exp.Column) and _whole_number_column(right, view):
+            node.set(other, exp.cast(right.copy(), "TEXT"))
+            repairs.append(f"{right.sql()} is compared as text")
+        elif kind == "interval" and _number(right):
+            node.set(other, exp.Interval(this=exp.Literal.string(f"{right.this} days")))
+            repairs.append(f"{left.sql()} is a length of time: {right.this} days")
+
+
+_TRUTH = {"1": True, "0": False}
+
+
+def _number(node: exp.Expr) -> bool:
+    return isinstance(node, exp.Literal) and not node.is_string
+
+
+def _whole_number_column(node: exp.Expr, view: View) -> bool:
+    return isinstance(node, exp.Column) and kind_of(node, view) == "integer"
+
+
+def _pattern(node: exp.Binary, view: View, repairs: list[str]) -> None:
+    kind = kind_of(node.this, view)
+    if kind and kind != "text":
+        repairs.append(f"{node.this.sql()} is compared as text")
+        node.set("this", exp.cast(node.this.copy(), "TEXT"))
+
+
+def _rounding(node: exp.Round, view: View, repairs: list[str], names: Names) -> None:
+    """PostgreSQL rounds to digits only what is numeric."""
+    if names.schema.dialect != "postgres" or node.args.get("decimals") is None:
+        return
+    if kind_of(node.this, view) == "float" or _divides_floats(node.this, view):
+        node.set("this", exp.cast(node.this.copy(), "DECIMAL"))
+        repairs.append("ROUND needs a numeric")
+
+
+def _divides_floats(node: exp.Expr, view: View) -> bool:
+    return any(kind_of(c, view) == "float" for c in node.find_all(exp.Cast)) and kind_of(node, view) in {"", "float"}
+
+
+def _truths(node: exp.AggFunc, view: View, repairs: list[str]) -> None:
+    inner = node.this
+    if kind_of(inner, view) == "boolean" and not isinstance(inner, exp.Distinct):
+        repairs.append(f"{inner.sql()} is counted as 1 where it is true")
+        case = exp.Case(ifs=[exp.If(this=inner.copy(), true=exp.Literal.number(1))], default=exp.Literal.number(0))
+        node.set("this", case if isinstance(node, exp.Sum) else exp.cast(case, "DECIMAL"))
+
+
+def _moment(node: exp.Expr, view: View, repairs: list[str]) -> None:
+    """A part of a date that is stored as text, or of a whole number of days."""
+    key = "expression" if isinstance(node, exp.Extract) else "this"
+    inner = node.args[key]
+    kind = kind_of(inner, view)
+    part = node.name.lower() if isinstance(node, exp.Extract) else ""
+    if kind == "text" and not (isinstance(inner, exp.Literal) and isinstance(node, exp.Extract)):
+        node.set(key, exp.cast(inner.copy(), "TIMESTAMP"))
+        repairs.append(f"{inner.sql()} is read as a date")
+    elif kind == "integer" and re.fullmatch("days?", part) and isinstance(inner.unnest(), exp.Sub):
+        # a difference of dates is a number of days already
+        repairs.append(f"{inner.sql()} is a number of days")
+        node.replace(inner.copy())

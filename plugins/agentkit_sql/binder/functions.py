@@ -1,0 +1,206 @@
+"""Functions of other dialects, as the database at hand has them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from sqlglot import exp, parse_one
+
+from agentkit_sql.binder.names import Names
+
+# names that the parser understands and writes in the right way, but that the engine itself does not have
+_LACKS = {
+    "postgres": re.compile(
+        r"(IFNULL|NVL|YEAR|MONTH|DAY|IF|IIF|LEN|DATEDIFF|DATE_DIFF|INSTR|LOCATE|CHARINDEX|MEDIAN|STDEV|DATE_ADD|DATE_SUB"
+        r"|LCASE|UCASE|GROUP_CONCAT|LAST_DAY|DATE_FORMAT|STR_TO_DATE|TRUNCATE|RAND|REGEXP_CONTAINS|CURDATE|TOTAL"
+        r"|QUARTER|WEEK|DAYOFWEEK|MONTHNAME|DAYNAME|TIMESTAMPDIFF|JULIANDAY|DATETIME|STRFTIME)",
+        re.IGNORECASE,
+    ),
+    "sqlite": re.compile(
+        r"(EXTRACT|DATE_TRUNC|TO_CHAR|YEAR|MONTH|DAY|LEFT|RIGHT|STRING_AGG|NVL|DATEDIFF|DATE_PART|NOW|AGE|LEN|POSITION"
+        r"|DATE_ADD|DATE_SUB|CURDATE|LISTAGG|IF|TO_DATE)",
+        re.IGNORECASE,
+    ),
+    "duckdb": re.compile(
+        r"(TO_CHAR|NVL|IIF|LEN|DATEDIFF|CURDATE|DATE_FORMAT|STR_TO_DATE|JULIANDAY|CHARINDEX|LOCATE|GETDATE|TO_DATE)",
+        re.IGNORECASE,
+    ),
+}
+_PARTS: dict[type[exp.Expr], str] = {
+    exp.Year: "year", exp.Month: "month", exp.Day: "day", exp.Quarter: "quarter", exp.Week: "week",
+    exp.DayOfWeek: "dow", exp.DayOfYear: "doy", exp.WeekOfYear: "week",
+}  # fmt: skip
+_SECONDS = {"SECOND": 1, "MINUTE": 60, "HOUR": 3600, "DAY": 86_400, "WEEK": 604_800}
+_STRFTIME = {"YEAR": "%Y", "MONTH": "%m", "DAY": "%d", "HOUR": "%H", "DOW": "%w", "DAYOFWEEK": "%w", "DOY": "%j"}
+
+
+def repair_functions(tree: exp.Expr, names: Names, repairs: list[str]) -> None:
+    """Write functions that the database does not have with those that it has."""
+    dialect = names.schema.dialect
+    for node in list(tree.find_all(exp.Func, exp.Extract, exp.Interval, exp.Sub)):
+        own = _REWRITES[dialect](node)
+        if own is not None:
+            repairs.append(f"{_label(node)} is written as {own.sql(dialect=dialect)}")
+            node.replace(own)
+    foreign = dict.fromkeys(w.upper() for w in _written(tree) if _LACKS[dialect].fullmatch(w))
+    repairs.extend(f"{name} is written as {dialect} has it" for name in foreign)
+
+
+def _written(tree: exp.Expr) -> list[str]:
+    """The names of functions as the statement had them."""
+    return [n.meta["name"] for n in tree.find_all(exp.Func) if n.meta.get("name")]
+
+
+def _label(node: exp.Expr) -> str:
+    return str(node.meta.get("name") or node.name or node.sql()).upper()
+
+
+def _postgres(node: exp.Expr) -> exp.Expr | None:
+    part = _PARTS.get(type(node))
+    if part and not isinstance(node, (exp.Year, exp.Month, exp.Day)):
+        return _sql(f"EXTRACT({part} FROM {_text(node.this)})")
+    if isinstance(node, exp.Monthname):
+        return _sql(f"TRIM(TO_CHAR({_text(node.this)}, 'Month'))")
+    if isinstance(node, exp.Dayname):
+        return _sql(f"TRIM(TO_CHAR({_text(node.this)}, 'Day'))")
+    if isinstance(node, exp.DateDiff):
+        return _difference(node)
+    if isinstance(node, exp.TimestampDiff):
+        unit = str(node.args.get("unit") or node.this.name).upper()
+        return _between(_text(node.this), _text(node.expression), unit)
+    if isinstance(node, exp.Date) and node.this is not None and node.expressions:
+        return _sqlite_date([node.this, *node.expressions])
+    if isinstance(node, exp.Anonymous):
+        return _postgres_by_name(node)
+    return None
+
+
+def _postgres_by_name(node: exp.Anonymous) -> exp.Expr | None:
+    name, args = node.name.upper(), node.expressions
+    if name in {"CURDATE", "TODAY", "SYSDATE"}:
+        return exp.CurrentDate()
+    if name in {"GETDATE", "SYSDATETIME"} and not args:
+        return exp.CurrentTimestamp()
+    if name == "JULIANDAY" and args:
+        return _sql(f"(EXTRACT(EPOCH FROM {_moment(args[0])}) / 86400.0)")
+    if name in {"DATE", "DATETIME"} and args:
+        return _sqlite_date(args)
+    if name == "STRFTIME" and len(args) == 2 and args[0].is_string:
+        return _sql(f"TO_CHAR({_moment(args[1])}, '{_to_char(args[0].name)}')")
+    if name == "TOTAL" and len(args) == 1:
+        return _sql(f"COALESCE(SUM({_text(args[0])}), 0)")
+    if name == "DAYNAME" and args:
+        return _sql(f"TRIM(TO_CHAR({_text(args[0])}, 'Day'))")
+    return None
+
+
+def _difference(node: exp.DateDiff) -> exp.Expr | None:
+    """`DATEDIFF(a, b)` in days, `DATEDIFF('unit', from, to)` and `DATEDIFF(unit, from, to)` in units."""
+    first, second, third = node.this, node.expression, node.args.get("unit")
+    if third is None:
+        return _sql(f"(CAST({_text(first)} AS DATE) - CAST({_text(second)} AS DATE))")
+    unit, start, end = first.name.upper(), _text(second), _text(third)
+    if unit not in {*_SECONDS, "MONTH", "YEAR", "QUARTER"}:
+        unit, start, end = third.name.upper(), _text(second), _text(first)
+    return _between(start, end, unit)
+
+
+def _between(start: str, end: str, unit: str) -> exp.Expr | None:
+    unit = unit.removesuffix("S")
+    if unit == "DAY":
+        return _sql(f"(CAST({end} AS DATE) - CAST({start} AS DATE))")
+    if unit in _SECONDS:
+        length = f"EXTRACT(EPOCH FROM CAST({end} AS TIMESTAMP) - CAST({start} AS TIMESTAMP))"
+        return _sql(f"({length} / {_SECONDS[unit]})" if unit != "SECOND" else length)
+    age = f"AGE(CAST({end} AS TIMESTAMP), CAST({start} AS TIMESTAMP))"
+    months = f"(EXTRACT(YEAR FROM {age}) * 12 + EXTRACT(MONTH FROM {age}))"
+    return _sql({"MONTH": months, "YEAR": f"EXTRACT(YEAR FROM {age})", "QUARTER": f"FLOOR({months} / 3)"}.get(unit, ""))
+
+
+def _sqlite_date(args: list[exp.Expr]) -> exp.Expr | None:
+    """`DATE('now', '-6 months', 'start of month')` as PostgreSQL."""
+    text = _moment(args[0]) if not (args[0].is_string and args[0].name == "now") else "CURRENT_DATE"
+    for modifier in args[1:]:
+        if not modifier.is_string:
+            return None
+        said = modifier.name.lower()
+        if said.startswith("start of "):
+            text = f"DATE_TRUNC('{said[9:]}', {text})"
+        elif re.fullmatch(r"[+-]?\d+ \w+", said):
+            text = f"{text} + INTERVAL '{said}'"
+        elif said not in {"localtime", "utc"}:
+            return None
+    return _sql(f"CAST({text} AS DATE)")
+
+
+def _sqlite(node: exp.Expr) -> exp.Expr | None:
+    if isinstance(node, exp.Extract):
+        return _sqlite_part(node.name.upper(), _text(node.expression))
+    if type(node) in _PARTS:
+        return _sqlite_part(_PARTS[type(node)].upper(), _text(node.this))
+    if isinstance(node, (exp.TimestampTrunc, exp.DateTrunc)):
+        unit = str(node.args["unit"].name).upper()
+        form = {"YEAR": "%Y-01-01", "MONTH": "%Y-%m-01", "DAY": "%Y-%m-%d"}.get(unit)
+        return _sql(f"STRFTIME('{form}', {_text(node.this)})", "sqlite") if form else None
+    if isinstance(node, exp.Left):
+        return _sql(f"SUBSTR({_text(node.this)}, 1, {_text(node.expression)})", "sqlite")
+    if isinstance(node, exp.Right):
+        return _sql(f"SUBSTR({_text(node.this)}, -({_text(node.expression)}))", "sqlite")
+    if isinstance(node, exp.DateDiff):
+        start, end = _text(node.expression), _text(node.this)
+        return _sql(f"CAST(JULIANDAY({end}) - JULIANDAY({start}) AS INTEGER)", "sqlite")
+    shift = node.expression if isinstance(node, (exp.Sub, exp.Add)) else None
+    if isinstance(shift, exp.Interval) and shift.this is not None:
+        sign = "-" if isinstance(node, exp.Sub) else "+"
+        amount, _, unit = f"{shift.this.name} {shift.args.get('unit') or ''}".strip().partition(" ")
+        base = "'now'" if isinstance(node.this, (exp.CurrentDate, exp.CurrentTimestamp)) else _text(node.this)
+        return _sql(f"DATE({base}, '{sign}{amount} {unit.lower() or 'days'}')", "sqlite")
+    if isinstance(node, exp.Anonymous) and node.name.upper() in {"CURDATE", "TODAY"}:
+        return exp.CurrentDate()
+    return None
+
+
+def _sqlite_part(part: str, text: str) -> exp.Expr | None:
+    if part == "QUARTER":
+        return _sql(f"((CAST(STRFTIME('%m', {text}) AS INTEGER) + 2) / 3)", "sqlite")
+    form = _STRFTIME.get(part)
+    return _sql(f"CAST(STRFTIME('{form}', {text}) AS INTEGER)", "sqlite") if form else None
+
+
+def _duckdb(node: exp.Expr) -> exp.Expr | None:
+    if isinstance(node, exp.Anonymous):
+        name, args = node.name.upper(), node.expressions
+        if name == "CURDATE":
+            return exp.CurrentDate()
+        if name == "JULIANDAY" and args:
+            return _sql(f"JULIAN(CAST({_text(args[0])} AS TIMESTAMP))", "duckdb")
+    return None
+
+
+_REWRITES: dict[str, Callable[[exp.Expr], exp.Expr | None]] = {
+    "postgres": _postgres,
+    "sqlite": _sqlite,
+    "duckdb": _duckdb,
+}
+_TO_CHAR = {"%Y": "YYYY", "%m": "MM", "%d": "DD", "%H": "HH24", "%M": "MI", "%S": "SS", "%j": "DDD", "%W": "WW"}
+
+
+def _to_char(form: str) -> str:
+    for code, picture in _TO_CHAR.items():
+        form = form.replace(code, picture)
+    return form.replace("%w", "D").replace("'", "''")
+
+
+def _moment(node: exp.Expr) -> str:
+    if node.is_string and node.name == "now":
+        return "CURRENT_TIMESTAMP"
+    return f"CAST({_text(node)} AS TIMESTAMP)"
+
+
+def _text(node: exp.Expr) -> str:
+    return node.sql(dialect="postgres")
+
+
+def _sql(text: str, dialect: str = "postgres") -> exp.Expr | None:
+    return parse_one(text, read=dialect) if text else None
