@@ -59,12 +59,11 @@ class Tables:
         ctes: list[CTE] = with_.expressions
         # SQLite lets every query of a WITH see all of its names, RECURSIVE or not
         together = bool(with_.args.get("recursive")) or self._dialect == "sqlite"
-        names = {self._key(c.args["alias"].this): c for c in ctes}
-        new = {name: self._renamed(name, cte) for name, cte in names.items()}
+        keyed = [(self._key(c.args["alias"].this), c) for c in ctes]
+        new = {name: self._renamed(name, cte) for name, cte in keyed}
         seen = scope | {n: v for n, v in new.items() if together and not self._shadows(n, with_)}
-        for cte in ctes:
-            stack.append((cte.this, dict(seen)))
-            name = self._key(cte.args["alias"].this)
+        for name, cte in keyed:
+            stack.append((cte.this, seen))
             seen = seen | {name: new[name]}
         search = [part for c in ctes for part in _children(c) if part is not c.this and part is not c.args["alias"]]
         stack.extend((part, seen) for part in search)
