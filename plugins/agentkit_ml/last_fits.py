@@ -90,6 +90,7 @@ def compared_rows(target: Target, train: NDArray[Any], columns: int, seconds: fl
     `seconds`: the budget, None without one.
     """
     import numpy as np
+    import pandas as pd
 
     if len(train) * columns <= BIG_SEARCH:
         return train
@@ -98,10 +99,10 @@ def compared_rows(target: Target, train: NDArray[Any], columns: int, seconds: fl
     order = np.random.default_rng(seed).permutation(train)
     if not target.classes:
         return np.sort(order[:wanted])
-    labels = target.values[order]
-    rare = np.concatenate([np.flatnonzero(labels == name)[:_OF_A_CLASS] for name in target.classes])
-    rest = np.setdiff1d(np.arange(len(order)), rare)[: max(0, wanted - len(rare))]
-    return np.sort(order[np.concatenate([rare, rest])])
+    first = order[:wanted]
+    labels = pd.factorize(target.values[order], sort=True)[0].astype("int16")
+    few = np.concatenate([np.flatnonzero(labels == i)[:_OF_A_CLASS] for i in range(len(target.classes))])
+    return np.unique(np.concatenate([first, order[few]]))
 
 
 def last_rows(choice: Choice, train: NDArray[Any], compared: int, columns: int, room: float, seed: int) -> NDArray[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +30,7 @@ COMMIT_SECONDS = 5.0
 
 _BATCH_ROWS = 50_000
 _BATCH_CELLS = 2_000_000
+_ENDS = 1 << 16
 _OWN = ("row", "prediction", "model", "predicted_at")
 
 
@@ -128,9 +130,21 @@ def _id_columns(found: TrainedModel, data: Dataset) -> list[str]:
 def _key(found: TrainedModel, data: Dataset, proba: bool, ids: list[str], path: Path) -> dict[str, Any]:
     """What must be the same for a run to go on with another's rows."""
     return {
-        "model": str(found.handle), "run": found.run_id, "data": data.digest, "columns": ids, "proba": proba,
+        "model": str(found.handle), "run": found.run_id, "data": _looks(data), "columns": ids, "proba": proba,
         "format": path.suffix.lower(), "agentkit": __version__,
     }  # fmt: skip
+
+
+def _looks(data: Dataset) -> str:
+    """Sizes, times of change and the first and last 64 KiB of the files, hashed: all of a big file takes longer to hash
+    than to predict."""
+    total = hashlib.sha256(repr(_stamps(data)).encode())
+    for path in data.paths:
+        with path.open("rb") as file:
+            total.update(file.read(_ENDS))
+            file.seek(max(0, path.stat().st_size - _ENDS))
+            total.update(file.read())
+    return total.hexdigest()
 
 
 def _stamps(data: Dataset) -> list[tuple[int, int]]:
@@ -201,14 +215,13 @@ def _predicted(found: TrainedModel, frame: DataFrame, ids: list[str], proba: boo
     pipeline, rows = found.pipeline, len(frame)
     made: dict[str, Any] = {"row": pa.array(frame.index.to_numpy(), pa.int64())}
     made |= {name: _identifiers(frame[name]) for name in ids}
-    chances = pipeline.predict_proba(frame) if proba else None
-    answers = pipeline.predict(frame) if chances is None else pipeline.classes_[chances.argmax(axis=1)]
     if found.training.task == "regression":
-        made["prediction"] = pa.array(np.asarray(answers, dtype="float64"))
+        made["prediction"] = pa.array(np.asarray(pipeline.predict(frame), dtype="float64"))
     else:
-        made["prediction"] = pa.array(answers, pa.string())
-    if chances is not None:
-        classes = enumerate(pipeline.classes_)
+        chances = pipeline.predict_proba(frame)
+        # as `predict` does, without making a text for every row
+        made["prediction"] = pa.array(pipeline.classes_, pa.string()).take(pa.array(chances.argmax(axis=1)))
+        classes = enumerate(pipeline.classes_) if proba else ()
         made |= {f"probability_{c}": pa.array(chances[:, i].astype("float64")) for i, c in classes}
     made["model"] = pa.repeat(str(found.handle), rows)
     made["predicted_at"] = pa.repeat(pa.scalar(moment, pa.timestamp("s", "UTC")), rows)
