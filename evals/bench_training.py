@@ -104,8 +104,15 @@ def typed(train: pd.DataFrame, test: pd.DataFrame, target: str) -> Frames:
     for name in one:
         if one[name].dtype.kind not in "fiub":
             levels = pd.CategoricalDtype(sorted(one[name].dropna().astype(str).unique()))
-            one[name], other[name] = (f[name].astype(str).where(f[name].notna()).astype(levels) for f in (one, other))
+            texts = (f[name].astype(str).where(f[name].notna()) for f in (one, other))
+            one[name], other[name] = (t.where(t.isin(levels.categories)).astype(levels) for t in texts)
     return one, other
+
+
+def _codes(frame: pd.DataFrame) -> pd.DataFrame:
+    """Categories of more than 255 levels, which scikit-learn refuses, as numbers."""
+    wide = [c for c in frame if frame[c].dtype == "category" and len(frame[c].cat.categories) > 255]
+    return frame.assign(**{str(c): frame[c].cat.codes for c in wide})
 
 
 def engine(make: Callable[[Case, int], Any], early: bool) -> Callable[..., Any]:
@@ -113,11 +120,13 @@ def engine(make: Callable[[Case, int], Any], early: bool) -> Callable[..., Any]:
 
     def run(train: pd.DataFrame, test: pd.DataFrame, case: Case, _budget: float) -> Any:
         features, other = typed(train, test, case.target)
+        model = make(case, 0)
+        if type(model).__module__.startswith("sklearn"):
+            features, other = (_codes(f) for f in (features, other))
         values: Any = train[case.target]
         names: Any = None
         if case.metric != "rmse":
             names, values = np.unique(values.astype(str), return_inverse=True)
-        model = make(case, 0)
         if early:
             fit, watch = train_test_split(
                 np.arange(len(train)), test_size=0.2, random_state=0, stratify=None if names is None else values

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 SEED = 20
 _GAP_ROWS = 5_000
-_BY_RANK = ("roc_auc", "average_precision")
 
 
 @dataclass(frozen=True)
@@ -230,7 +229,7 @@ def _search(
     from agentkit_ml.engine.search import Search
 
     target = job.target
-    setting = Setting(len(target.classes), job.metric in _BY_RANK, SEED)
+    setting = Setting(len(target.classes), SEED)
     pairs = job.splitter.folds(rows) if len(rows) == train else job.splitter.folds(rows)[-1:]
     folds = Folds(
         prepared, class_numbers(target.values[rows], target.classes), pairs,

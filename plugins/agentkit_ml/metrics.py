@@ -122,6 +122,11 @@ _NEED_BOTH_CLASSES = ("roc_auc", "average_precision", "roc_auc_ovr")
 _NEED_KNOWN_CLASSES = ("log_loss", "brier")
 
 
+def task_of(metric: str) -> Literal["auto", "regression"]:
+    """The task that a wanted metric leaves no doubt of: one of numbers alone says that the target is amounts."""
+    return "regression" if metric in METRICS and METRICS[metric].tasks == ("regression",) else "auto"
+
+
 def choose_metric(wanted: str, task: Task, class_rows: Sequence[int] = ()) -> str:
     """The metric to select by, unless one is wanted: ROC-AUC for two classes, RMSE for numbers, accuracy for more
     classes, or macro F1 if the rows of each class (`class_rows`) are unequal. `roc_auc` of more classes is that of

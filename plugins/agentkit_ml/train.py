@@ -15,7 +15,7 @@ from agentkit.handles import handle_name
 from agentkit.profiles import listed, profile_frame
 from agentkit.results import Artifact, Figure, File, Table, ToolResult
 from agentkit_ml.engine.families import FAMILIES, label
-from agentkit_ml.metrics import METRICS, MetricChoice, better, choose_metric, number, shown
+from agentkit_ml.metrics import METRICS, MetricChoice, better, choose_metric, number, shown, task_of
 from agentkit_ml.places import shown_path
 from agentkit_ml.record import Candidate, Finding, Training
 from agentkit_ml.registry import test_use
@@ -234,7 +234,7 @@ def _job(
     _check_columns(data, target, time_column, group_column)
     data.require(unwanted, ", which ignore names")
     frame = data.frame()
-    wanted = read_target(frame[target], task)
+    wanted = read_target(frame[target], task if task != "auto" else task_of(metric))
     chosen_metric = choose_metric(metric, wanted.task, [int((wanted.values == c).sum()) for c in wanted.classes])
     if chosen_metric == "mape" and (zeros := int((wanted.values == 0).sum())):
         raise TrainingError(f"metric 'mape' divides by the true value, and {zeros} rows of {target!r} are 0. Use mae.")

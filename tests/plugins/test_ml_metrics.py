@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from agentkit_ml.metrics import METRICS, Outcome, choose_metric, measurable, score
+from agentkit_ml.metrics import METRICS, Outcome, choose_metric, measurable, score, task_of
 from agentkit_ml.record import baseline_of, baseline_outcome
 from sklearn import metrics
 
@@ -142,3 +142,8 @@ def test_accuracy_is_not_chosen_for_unequal_classes() -> None:
     assert choose_metric("auto", "binary", [500, 50]) == "roc_auc"
     with pytest.raises(TrainingError, match="does not fit a regression target"):
         choose_metric("f1", "regression")
+
+
+def test_a_metric_of_amounts_settles_the_task() -> None:
+    assert task_of("rmse") == task_of("mape") == "regression"
+    assert task_of("roc_auc") == task_of("accuracy") == task_of("auto") == "auto"

@@ -78,7 +78,7 @@ def test_every_family_learns_numbers_and_classes(algorithm: Any, classes: int) -
     train, other = table(classes=classes)
     if FAMILIES[algorithm].encoding == "native":
         train, other = (Data(pd.DataFrame(d.features).add_prefix("f"), d.values) for d in (train, other))
-    setting = Setting(classes, by_rank=classes == 2, seed=1)
+    setting = Setting(classes, seed=1)
     made = fit(algorithm, FAMILIES[algorithm].defaults(300), train, setting, Watch(other))
     seen = predicted(made.model, other.features, setting)
     if classes:
@@ -94,7 +94,7 @@ def test_every_family_learns_numbers_and_classes(algorithm: Any, classes: int) -
 def test_a_class_that_a_fold_lacks_gets_no_probability() -> None:
     train, other = table()
     kept = train.values != 1
-    setting = Setting(3, by_rank=False, seed=1)
+    setting = Setting(3, seed=1)
     made = fit("linear", {"C": 1.0}, Data(train.features[kept], train.values[kept]), setting, Watch())
     seen = predicted(made.model, other.features, setting)
     assert seen.shape == (300, 3)
@@ -112,7 +112,7 @@ def test_a_fit_is_stopped_between_two_trees(algorithm: Any) -> None:
             raise OutOfTime("enough")
 
     with pytest.raises(OutOfTime):
-        fit(algorithm, FAMILIES[algorithm].defaults(300), train, Setting(3, False, 1), Watch(other, check=check))
+        fit(algorithm, FAMILIES[algorithm].defaults(300), train, Setting(3, 1), Watch(other, check=check))
     assert len(calls) == 3
 
 

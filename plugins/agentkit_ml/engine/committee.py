@@ -69,7 +69,7 @@ class Committee(BaseEstimator):  # type: ignore[misc]
         import numpy as np
 
         encoded = {kind: encoder.transform(frame) for kind, encoder in self.encoders.items()}
-        setting = Setting(len(self.classes), False, 0)
+        setting = Setting(len(self.classes), 0)
         total: Any = 0.0
         for kind, model, weight in self.members:
             total = total + weight * predicted(model, encoded[kind], setting)

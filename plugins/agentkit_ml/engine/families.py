@@ -36,10 +36,9 @@ class Data:
 
 @dataclass(frozen=True)
 class Setting:
-    """What all fits of one training share. `classes`: their number, 0 for numbers. `by_rank`: the metric is an AUC."""
+    """What all fits of one training share. `classes`: their number, 0 for numbers."""
 
     classes: int
-    by_rank: bool
     seed: int
 
     @property
@@ -162,7 +161,7 @@ def _hist_gradient_boosting(work: Work) -> Fit:
 def _lightgbm(work: Work) -> Fit:
     from lightgbm import LGBMClassifier, LGBMRegressor, early_stopping
 
-    data, watch, by_rank = work.data, work.watch, work.setting.by_rank
+    data, watch = work.data, work.watch
     kind = LGBMClassifier if work.setting.classes else LGBMRegressor
     # columns at a time: sums are then the same with any number of threads
     params = work.setting.paced(work.params)
@@ -175,8 +174,7 @@ def _lightgbm(work: Work) -> Fit:
         return Fit(model.fit(data.features, data.values, callbacks=check))
     model.fit(
         data.features, data.values, eval_X=(watch.rows.features,), eval_y=(watch.rows.values,),
-        eval_metric="auc" if by_rank else None,
-        callbacks=[early_stopping(_PATIENCE, first_metric_only=by_rank, verbose=False), *check],
+        callbacks=[early_stopping(_PATIENCE, verbose=False), *check],
     )  # fmt: skip
     return Fit(model, max(1, int(model.best_iteration_ or 1)))
 
@@ -196,8 +194,7 @@ def _xgboost(work: Work) -> Fit:
     model = kind(
         **params, n_estimators=work.watch.rounds or MOST_ROUNDS, random_state=work.setting.seed,
         n_jobs=_threads(), tree_method="hist", enable_categorical=True,
-        early_stopping_rounds=_PATIENCE if rows else None,
-        eval_metric="auc" if work.setting.by_rank and rows else None, callbacks=[Check()],
+        early_stopping_rounds=_PATIENCE if rows else None, callbacks=[Check()],
     )  # fmt: skip
     watched = [(rows.features, rows.values)] if rows else None
     model.fit(data.features, data.values, eval_set=watched, verbose=False)
@@ -266,10 +263,12 @@ FAMILIES: dict[Algorithm, ModelFamily] = {
     "dummy": ModelFamily("baseline", "trees", _dummy, lambda rows: {}),
     "linear": ModelFamily("linear model", "linear", _linear, lambda rows: {"C": 1.0}, ({"C": 0.05},), _linear_space),
     "lightgbm": ModelFamily(
-        "LightGBM", "native", _lightgbm, lambda rows: {"learning_rate": 0.06},
+        "LightGBM", "native", _lightgbm,
+        lambda rows: {"learning_rate": 0.05, "subsample": 0.8, "colsample_bytree": 0.8},
         (
-            {"learning_rate": 0.06, "extra_trees": True},
+            {"learning_rate": 0.05, "subsample": 0.8, "colsample_bytree": 0.6, "reg_lambda": 5.0},
             {"learning_rate": 0.04, "num_leaves": 96, "colsample_bytree": 0.8, "min_child_samples": 4},
+            {"learning_rate": 0.05, "extra_trees": True},
         ),
         _lightgbm_space,
     ),
@@ -278,8 +277,11 @@ FAMILIES: dict[Algorithm, ModelFamily] = {
         ({"learning_rate": 0.05, "max_leaf_nodes": 63, "max_features": 0.6},), _hist_space,
     ),
     "xgboost": ModelFamily(
-        "XGBoost", "native", _xgboost, lambda rows: {"learning_rate": 0.08, "subsample": 0.9, "colsample_bytree": 0.8},
-        ({"learning_rate": 0.06, "max_depth": 8, "min_child_weight": 3, "subsample": 0.8, "colsample_bytree": 0.6},),
+        "XGBoost", "native", _xgboost, lambda rows: {"learning_rate": 0.05, "subsample": 0.8, "colsample_bytree": 0.8},
+        (
+            {"learning_rate": 0.05, "min_child_weight": 3, "subsample": 0.8, "colsample_bytree": 0.6},
+            {"learning_rate": 0.05, "max_depth": 8, "min_child_weight": 3, "subsample": 0.8, "colsample_bytree": 0.6},
+        ),
         _xgboost_space,
     ),
     "random_forest": ModelFamily(
