@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from agentkit.errors import SqlRefused, suggest
 from agentkit.sqlguard import functions, nodes
 from agentkit.sqlguard.schema import Dialect
+from agentkit.sqlguard.sizes import bound
 
 if TYPE_CHECKING:
     from sqlglot.expressions import Expr, Query
@@ -84,24 +85,33 @@ def _check(node: Expr, dialect: Dialect) -> None:
     name = type(node).__name__
     if isinstance(node, exp.Func):
         _check_function(node, name, dialect)
+        bound(node, dialect)
     elif name not in nodes.NODES:
         rule, remedy = nodes.TOLD.get(name, ("syntax", "write it in plainer SQL"))
         raise SqlRefused(f"{_shown(node, dialect)} is not allowed: {remedy}. Nothing was run.", rule)
-    if isinstance(node, exp.Table):
+    elif isinstance(node, exp.Table):
         _check_table(node, dialect)
     elif isinstance(node, exp.Column):
         _check_column(node, dialect)
     elif isinstance(node, exp.DataType):
         _check_type(node)
-    elif isinstance(node, exp.Dot):
-        if isinstance(node.expression, exp.Func):
-            raise SqlRefused(f"{_shown(node, dialect)} is not allowed: write functions without a schema.", "functions")
-    elif isinstance(node, exp.In) and dialect == "sqlite" and isinstance(node.args.get("field"), exp.Column):
-        raise SqlRefused(f"{_shown(node, dialect)} is not allowed: write IN (SELECT column FROM table).", "tables")  # noqa: S608
-    elif isinstance(node, exp.CTE) and not isinstance(node.this, exp.Query):
-        raise SqlRefused("a WITH may hold SELECT, set operations and VALUES only. Nothing was run.", "writing")
+    elif isinstance(node, (exp.Dot, exp.In, exp.CTE)):
+        _check_place(node, dialect)
     else:
         _check_value(node)
+
+
+def _check_place(node: Expr, dialect: Dialect) -> None:
+    """What may stand where: no schema before a function, no table behind IN, nothing but queries in WITH."""
+    from sqlglot import exp
+
+    if isinstance(node, exp.Dot) and isinstance(node.expression, exp.Func):
+        raise SqlRefused(f"{_shown(node, dialect)} is not allowed: write functions without a schema.", "functions")
+    if isinstance(node, exp.In) and dialect == "sqlite" and isinstance(node.args.get("field"), exp.Column):
+        remedy = "write IN (SELECT column FROM table)"
+        raise SqlRefused(f"{_shown(node, dialect)} is not allowed: {remedy}.", "tables")
+    if isinstance(node, exp.CTE) and not isinstance(node.this, exp.Query):
+        raise SqlRefused("a WITH may hold SELECT, set operations and VALUES only. Nothing was run.", "writing")
 
 
 def _check_function(node: Expr, name: str, dialect: Dialect) -> None:

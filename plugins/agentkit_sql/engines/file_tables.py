@@ -23,6 +23,7 @@ LOADED_BYTES = 32 << 20
 _LOADED_IN_ALL = 256 << 20
 _MISSING = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "?"]
 _ENCODINGS = {"utf-8": "utf-8", "utf-8-sig": "utf-8", "ascii": "utf-8"}
+_JSON_BYTES = 16 << 20
 _GLOBS = "*?["
 _DEEPEST = 6
 
@@ -156,7 +157,9 @@ def _own(attached: Attached, part: Part) -> str | None:
     if part.kind in (".jsonl", ".ndjson"):
         return f"read_json({path}, format = 'newline_delimited')"
     if part.kind == ".json":
-        return _json(attached.connection, f"read_json({path}, maximum_object_size = 268435456)")
+        # a document that is one object is read at once; DuckDB takes buffers of twice this size
+        most = min(max(part.path.stat().st_size + 1, _JSON_BYTES), 4 * _JSON_BYTES)
+        return _json(attached.connection, f"read_json({path}, maximum_object_size = {most})")
     return None
 
 

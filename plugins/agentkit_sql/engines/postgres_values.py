@@ -6,7 +6,14 @@ from typing import Any
 
 import psycopg
 from psycopg.adapt import Loader
-from psycopg.types.datetime import DateLoader, IntervalLoader, TimestampLoader, TimestamptzLoader
+from psycopg.types.datetime import (
+    DateLoader,
+    IntervalLoader,
+    TimeLoader,
+    TimestampLoader,
+    TimestamptzLoader,
+    TimetzLoader,
+)
 from psycopg.types.string import TextLoader
 
 _AS_TEXT = ("json", "jsonb", "uuid", "inet", "cidr", "jsonpath")
@@ -25,11 +32,21 @@ def _or_text(loader: type[Loader]) -> type[Loader]:
     return OrText
 
 
-_LOADERS = {
+class _Span(_or_text(IntervalLoader)):  # type: ignore[misc]
+    """Months have no length of their own: an interval with some stays the server's text."""
+
+    def load(self, data: Any) -> Any:
+        text = bytes(data)
+        return text.decode() if b"mon" in text or b"year" in text else super().load(data)
+
+
+_LOADERS: dict[str, Any] = {
     "date": _or_text(DateLoader),
+    "time": _or_text(TimeLoader),
+    "timetz": _or_text(TimetzLoader),
     "timestamp": _or_text(TimestampLoader),
     "timestamptz": _or_text(TimestamptzLoader),
-    "interval": _or_text(IntervalLoader),
+    "interval": _Span,
 }
 
 
@@ -46,4 +63,47 @@ def type_name(code: int) -> str:
     known = psycopg.adapters.types.get(code)
     if known is None:
         return "text"
-    return f"{known.name}[]" if known.array_oid == code else known.regtype
+    return f"{known.regtype}[]" if known.array_oid == code else known.regtype
+
+
+_TEXTS = frozenset({"text", "character varying", "character", "name"})
+_AS_TEXTS = frozenset({"json", "jsonb", "xml"})
+_SHORT = frozenset(
+    "bigint integer smallint boolean real numeric money date time interval uuid oid inet cidr".split()  # noqa: SIM905
+) | {"double precision", "timestamp without time zone", "timestamp with time zone", "time without time zone",
+     "time with time zone"}  # fmt: skip
+
+
+def bounded(sql: str, columns: list[tuple[str, int]], most: int) -> str:
+    """The query with values of more than `most` characters or bytes cut by the server; as it is if none can be so long.
+
+    Arrays and values of other types are cut to their first elements, or made text, only where they are so long: never
+    both in one column, so arrays keep `most` elements.
+    """
+    kinds = [type_name(code) for _, code in columns]
+    if all(kind in _SHORT for kind in kinds):
+        return sql
+    shown = ", ".join(
+        f"{_cut(f'c{i}', kind, most)} AS {_quoted(name)}"
+        for i, ((name, _), kind) in enumerate(zip(columns, kinds, strict=True))
+    )
+    names = ", ".join(f"c{i}" for i in range(len(columns)))
+    return f"SELECT {shown} FROM (\n{sql}\n) AS result({names})"  # noqa: S608
+
+
+def _cut(column: str, kind: str, most: int) -> str:
+    if kind in _SHORT:
+        return column
+    if kind in _TEXTS:
+        return f"left({column}, {most})"
+    if kind in _AS_TEXTS:
+        return f"left({column}::text, {most})"
+    if kind == "bytea":
+        return f"substring({column} from 1 for {most})"
+    if kind.endswith("[]"):
+        return f"{column}[:{most // 2}]"
+    return f"left({column}::text, {most})"
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
