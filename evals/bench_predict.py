@@ -3,7 +3,8 @@
 python -m evals.bench_predict [ROWS ...]    (default: 500000 5000000)
 
 Each measurement is a process of its own, taken in turn. By hand means: read a batch of 50,000 rows, make it a frame,
-call the pipeline; nothing is written. `predict` also hashes the file, writes the predictions and makes them safe.
+call the pipeline; nothing is written. `predict` also writes the predictions and makes them safe. Two models:
+gradient boosting, whose trees take the time, and a linear model, where everything else does.
 """
 
 from __future__ import annotations
@@ -21,12 +22,13 @@ ROWS = (500_000, 5_000_000)
 TRAINING_ROWS = 5_000
 REPEATS = 3
 GROUP_ROWS = 100_000
+MODELS = ("hist_gradient_boosting", "linear")
 
 _PREPARE = """
 import sys
 from agentkit import Agent
 with Agent() as agent:
-    made = agent.call("train", dataset="train.parquet", target="y", model="hist_gradient_boosting", budget_seconds=20)
+    made = agent.call("train", dataset="train.parquet", target="y", model=sys.argv[1], budget_seconds=20)
     print(made.model)
 """
 
@@ -65,26 +67,31 @@ def predict_bench(rows: tuple[int, ...] = ROWS) -> None:
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         _write_table(home / "train.parquet", TRAINING_ROWS, labelled=True)
-        model = _child(home, _PREPARE).split()[-1]
-        base: float | None = None
+        models = {name: _child(home, _PREPARE, name).split()[-1] for name in MODELS}
+        first: dict[str, float] = {}
         for count in rows:
-            name = f"data{count}.parquet"
-            _write_table(home / name, count, labelled=False)
-            taken: dict[str, list[tuple[float, float]]] = {"by hand": [], "predict": []}
-            for _ in range(REPEATS):
-                for way, code in (("by hand", _BY_HAND), ("predict", _PREDICT)):
-                    done, seconds, peak = json.loads(_child(home, code, model, name).splitlines()[-1])
-                    assert done == count, f"{way}: {done} of {count} rows"
-                    taken[way].append((count / seconds, peak / 1024))
-            (home / name).unlink()
-            speed = {way: statistics.median(rate for rate, _ in runs) for way, runs in taken.items()}
-            memory = statistics.median(peak for _, peak in taken["predict"])
-            base = base or memory
-            for way, rate in speed.items():
-                print(
-                    f"predict      {way:10} {count:>9,} rows {rate:>11,.0f} rows/s   {rate / speed['by hand']:5.2f} x"
-                )
-            print(f"predict      peak RSS   {count:>9,} rows {memory:>11,.0f} MB       {memory / base:5.2f} x")
+            data = f"data{count}.parquet"
+            _write_table(home / data, count, labelled=False)
+            for name, model in models.items():
+                speed, memory = _measured(home, model, data, count)
+                base = first.setdefault(name, memory)
+                for way, rate in speed.items():
+                    ratio = rate / speed["by hand"]
+                    print(f"predict  {name:22} {way:8} {count:>9,} rows {rate:>9,.0f} rows/s {ratio:5.2f} x")
+                print(f"predict  {name:22} peak RSS {count:>9,} rows {memory:>9,.0f} MB     {memory / base:5.2f} x")
+            (home / data).unlink()
+
+
+def _measured(home: Path, model: str, data: str, count: int) -> tuple[dict[str, float], float]:
+    """Median rows a second of both ways, and median peak memory of `predict` in MiB."""
+    taken: dict[str, list[tuple[float, float]]] = {"by hand": [], "predict": []}
+    for _ in range(REPEATS):
+        for way, code in (("by hand", _BY_HAND), ("predict", _PREDICT)):
+            done, seconds, peak = json.loads(_child(home, code, model, data).splitlines()[-1])
+            assert done == count, f"{way}: {done} of {count} rows"
+            taken[way].append((count / seconds, peak / 1024))
+    speed = {way: statistics.median(rate for rate, _ in runs) for way, runs in taken.items()}
+    return speed, statistics.median(peak for _, peak in taken["predict"])
 
 
 def _write_table(path: Path, rows: int, *, labelled: bool) -> None:

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 BIG_SEARCH = 5_000_000
 """Rows x columns of the training rows beyond which settings are compared on a part of the rows, and on one fold."""
-SEARCH_CELLS = (2_000_000, 10_000_000)
-"""Rows x columns of that part, at least and at most; between them 40,000 for each second of the budget."""
-_CELLS_A_SECOND = 40_000
-LAST_CELLS = 60_000_000
+SEARCH_CELLS = (500_000, 5_000_000)
+"""Rows x columns of that part, at least and at most; between them 15,000 for each second of the budget."""
+_CELLS_A_SECOND = 15_000
+LAST_CELLS = 40_000_000
 """Rows x columns of the last fit: the libraries' own copies take three times what the features do."""
-SEARCH_SHARE = 0.4
+SEARCH_SHARE = 0.5
 """Of the seconds, where the last fits are on more rows than the comparison was."""
 
 _OF_A_CLASS = 100
