@@ -30,7 +30,7 @@ SEARCH_SHARE = 0.5
 """Of the seconds, where the last fits are on more rows than the comparison was."""
 
 _OF_A_CLASS = 100
-_FITS = 2.4  # two fits, each with some room
+_ROOM = 1.3
 _STEP = 0.9
 _MOST_GROWTH = 3
 """Times as many rows as were compared on for which rounds grow; beyond, they stay."""
@@ -106,15 +106,16 @@ def compared_rows(target: Target, train: NDArray[Any], columns: int, seconds: fl
 
 
 def last_rows(choice: Choice, train: NDArray[Any], compared: int, columns: int, room: float, seed: int) -> NDArray[Any]:
-    """As many of `train` as can be fitted on twice in `room` seconds, at random; at least as many as were compared on.
+    """As many of `train` as can be fitted on in `room` seconds, at random; at least as many as were compared on.
 
-    A fit is taken to need time in proportion to its rows and its rounds, which grow with the rows.
+    A fit is taken to need time in proportion to its rows and its rounds, which grow with the rows. Of a part of the
+    rows more do more good than a second fit with the held-back ones.
     """
     import numpy as np
 
     rows = min(len(train), max(compared, LAST_CELLS // max(1, columns)))
     seconds = sum(trial.refit for trial, _ in choice.members)
-    while rows > compared and _FITS * seconds * rows / compared * _growth(rows / compared) > room:
+    while rows > compared and _ROOM * seconds * rows / compared * _growth(rows / compared) > room:
         rows = max(compared, int(_STEP * rows))
     return train if rows == len(train) else np.sort(np.random.default_rng(seed).choice(train, rows, replace=False))
 
