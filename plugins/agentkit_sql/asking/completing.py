@@ -42,7 +42,7 @@ def _drop_limit(tree: exp.Select, question: str, done: list[str]) -> None:
 
 def _show_groups(tree: exp.Select, done: list[str]) -> None:
     group = tree.args.get("group")
-    if group is None or any(group.args.get(k) for k in ("all", "rollup", "cube", "grouping_sets")):
+    if group is None or group.args.get("all") or group.find(exp.Rollup, exp.Cube, exp.GroupingSets):
         return
     shown = _shown(tree)
     for key in group.expressions:

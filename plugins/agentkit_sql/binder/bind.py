@@ -60,10 +60,10 @@ def _names_and_shape(tree: exp.Expr, names: Names, repairs: list[str]) -> list[s
     steps: tuple[Callable[[exp.Expr, Names, list[str]], None], ...] = (repair_tables, swap_tables)
     for step in steps:
         step(tree, names, repairs)
-    problems = repair_columns(tree, names, repairs)
+    repair_columns(tree, names, repairs)
     for step in (repair_functions, repair_shape, repair_casts):
         step(tree, names, repairs)
-    return problems
+    return repair_columns(tree, names, repairs)
 
 
 def _figures(tree: exp.Expr, names: Names, repairs: list[str], today: date | None) -> None:

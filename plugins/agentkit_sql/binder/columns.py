@@ -10,7 +10,7 @@ from agentkit.sqlguard.schema import TableInfo
 from agentkit_sql.binder.joining import add_join, joinable
 from agentkit_sql.binder.names import Names, column_of, nearest
 from agentkit_sql.binder.scopes import Source, View, views
-from agentkit_sql.card.joins import full_name
+from agentkit_sql.card.joins import full_name, is_own_key
 from agentkit_sql.card.words import stem
 
 _PSEUDO = frozenset(("rowid", "ctid", "oid", "_rowid_", "current_date", "current_timestamp", "current_user"))
@@ -144,7 +144,7 @@ class _Wrong:
                 continue
             own = stem(each.table.name)
             for wrong, right in (
-                ((f"{own}_id", f"{own}id", f"{each.table.name.lower()}_id"), "id"),
+                ((low,) if is_own_key(low, each.table) else (), "id"),
                 (("id",), f"{own}_id"), (("id",), f"{own}id"), ((f"{own}_name",), "name"), (("name",), f"{own}_name"),
             ):  # fmt: skip
                 known = column_of(each.table, right)

@@ -38,7 +38,7 @@ def _is_ratio(node: exp.Div, view: View) -> bool:
 
 
 def _is_constant(node: exp.Expr) -> bool:
-    return node.find(exp.Column, exp.Star, exp.Subquery) is None
+    return node.find(exp.Column, exp.Star, exp.Query) is None
 
 
 def guard_zero(tree: exp.Expr) -> int:

@@ -67,10 +67,12 @@ def _postgres(node: exp.Expr) -> exp.Expr | None:
     if isinstance(node, exp.DateDiff):
         return _difference(node)
     if isinstance(node, exp.TimestampDiff):
-        unit = str(node.args.get("unit") or node.this.name).upper()
-        return _between(_text(node.this), _text(node.expression), unit)
-    if isinstance(node, exp.Date) and node.this is not None and node.expressions:
-        return _sqlite_date([node.this, *node.expressions])
+        return _between(_text(node.expression), _text(node.this), node.text("unit").upper() or "DAY")
+    if isinstance(node, (exp.Date, exp.Datetime)) and node.this is not None:
+        more = [node.args.get("zone"), node.args.get("expression"), *node.expressions]
+        modifiers = [m for m in more if m is not None]
+        now = node.this.is_string and node.this.name.lower() == "now"
+        return _sqlite_date([node.this, *modifiers]) if modifiers or now else None
     if isinstance(node, exp.Anonymous):
         return _postgres_by_name(node)
     return None
@@ -96,14 +98,16 @@ def _postgres_by_name(node: exp.Anonymous) -> exp.Expr | None:
 
 
 def _difference(node: exp.DateDiff) -> exp.Expr | None:
-    """`DATEDIFF(a, b)` in days, `DATEDIFF('unit', from, to)` and `DATEDIFF(unit, from, to)` in units."""
-    first, second, third = node.this, node.expression, node.args.get("unit")
-    if third is None:
-        return _sql(f"(CAST({_text(first)} AS DATE) - CAST({_text(second)} AS DATE))")
-    unit, start, end = first.name.upper(), _text(second), _text(third)
-    if unit not in {*_SECONDS, "MONTH", "YEAR", "QUARTER"}:
-        unit, start, end = third.name.upper(), _text(second), _text(first)
-    return _between(start, end, unit)
+    """The later date stands first in the tree; without a unit the difference is in days."""
+    end, start = _text(_bare_date(node.this)), _text(_bare_date(node.expression))
+    unit = node.args.get("unit")
+    return _between(start, end, unit.name.upper() if unit is not None else "DAY")
+
+
+def _bare_date(node: exp.Expr) -> exp.Expr:
+    """Without the conversions that the parser of SQL Server adds."""
+    inner: exp.Expr = node.this if isinstance(node, (exp.TimeStrToTime, exp.TsOrDsToDate)) else node
+    return inner
 
 
 def _between(start: str, end: str, unit: str) -> exp.Expr | None:

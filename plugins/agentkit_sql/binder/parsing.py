@@ -7,41 +7,38 @@ import re
 from sqlglot import exp, parse
 from sqlglot.errors import SqlglotError
 
-# functions and forms that only one dialect has, and that the target dialect would not run
-_FOREIGN: dict[str, re.Pattern[str]] = {
-    "mysql": re.compile(
-        r"`|\b(DATE_FORMAT|CURDATE|TIMESTAMPDIFF|DATE_SUB|DATE_ADD|IFNULL|STR_TO_DATE|LAST_DAY|DAYNAME|MONTHNAME"
-        r"|GROUP_CONCAT|UNIX_TIMESTAMP)\b",
+_UNIT = r"(?:second|minute|hour|day|week|month|quarter|year)s?"
+# forms that only one dialect has, and that others misread; all dialects of `_DIALECTS` are tried in this order
+_DECISIVE: dict[str, re.Pattern[str]] = {
+    "mysql": re.compile(r"`|\b(?:TIMESTAMPDIFF|DATE_FORMAT|STR_TO_DATE|DATE_SUB|DATE_ADD)\s*\(", re.IGNORECASE),
+    "tsql": re.compile(
+        rf"\bSELECT\s+(?:DISTINCT\s+)?TOP\s+\(?\d|\b(?:GETDATE|DATEADD)\s*\(|\bDATEDIFF\s*\(\s*{_UNIT}\s*,",
         re.IGNORECASE,
     ),
-    "tsql": re.compile(
-        r"\bSELECT\s+TOP\s+\(?\d|\b(GETDATE|DATEADD|DATENAME|ISNULL|CHARINDEX)\s*\(|\[\w", re.IGNORECASE
-    ),
-    "sqlite": re.compile(r"\b(STRFTIME|JULIANDAY|DATETIME|IFNULL|GROUP_CONCAT|INSTR)\s*\(", re.IGNORECASE),
-    "postgres": re.compile(r"::|\b(TO_CHAR|DATE_TRUNC|STRING_AGG|AGE|NOW|ILIKE|SPLIT_PART|EXTRACT)\b", re.IGNORECASE),
+    "duckdb": re.compile(rf"\bDATE_?DIFF\s*\(\s*'{_UNIT}'\s*,", re.IGNORECASE),
+    "postgres": re.compile(r"\b(?:TO_CHAR|STRING_AGG)\s*\(", re.IGNORECASE),
 }
-_KNOWS = {"postgres": {"postgres"}, "duckdb": {"postgres", "duckdb"}, "sqlite": {"sqlite"}}
+_OTHERS = {"postgres": ("mysql", "tsql", "duckdb"), "sqlite": ("mysql", "tsql", "duckdb", "postgres"),
+           "duckdb": ("mysql", "tsql", "postgres")}  # fmt: skip
 
 
 def parsed(sql: str, dialect: str) -> tuple[exp.Expr | None, list[str], str]:
     """The tree, the repairs that reading it took, and the parser's words if it cannot be read."""
     text = sql.strip().rstrip(";").rstrip()
     tree, problem = _read(text, dialect)
-    literals_gone = re.sub(r"'(?:[^']|'')*'", "''", text)
-    for foreign, signs in _FOREIGN.items():
-        if foreign in _KNOWS.get(dialect, {dialect}) or not signs.search(literals_gone):
-            continue
-        if tree is not None and foreign != "tsql" and not _anonymous(tree):
-            continue
-        translated, _ = _read(text, foreign)
-        if translated is not None and (tree is None or len(_anonymous(translated)) < len(_anonymous(tree))):
-            return translated, [f"written as {_NAMES[foreign]}, translated"], ""
+    # what stands in a text or a quoted name is no sign of a dialect, but a unit of time is
+    bare = re.sub(rf"'(?!{_UNIT}')(?:[^']|'')*'|\"[^\"]*\"", "''", text, flags=re.IGNORECASE)
+    for foreign in _OTHERS[dialect]:
+        if tree is None or _DECISIVE[foreign].search(bare):
+            translated, _ = _read(text, foreign)
+            if translated is not None and (tree is not None or not _strange(translated)):
+                return translated, [f"written as {_NAMES[foreign]}, translated"], ""
     if tree is None:
         return _without_noise(text, dialect, problem)
     return tree, [], ""
 
 
-_NAMES = {"mysql": "MySQL", "tsql": "SQL Server", "sqlite": "SQLite", "postgres": "PostgreSQL"}
+_NAMES = {"mysql": "MySQL", "tsql": "SQL Server", "duckdb": "DuckDB", "postgres": "PostgreSQL"}
 
 
 def _read(text: str, dialect: str) -> tuple[exp.Expr | None, str]:
@@ -68,6 +65,6 @@ def _without_noise(text: str, dialect: str, problem: str) -> tuple[exp.Expr | No
     return None, [], problem
 
 
-def _anonymous(tree: exp.Expr) -> list[exp.Expr]:
-    """Functions that the dialect's parser does not know, and those that it knows but PostgreSQL does not have."""
-    return list(tree.find_all(exp.Anonymous, exp.DateSub, exp.DateAdd, exp.DateDiff, exp.TimestampDiff))
+def _strange(tree: exp.Expr) -> bool:
+    """Whether this is no query: a lenient dialect reads nearly everything as something."""
+    return not isinstance(tree, exp.Query)

@@ -38,6 +38,8 @@ class View:
     select: exp.Select
     sources: dict[str, Source] = field(default_factory=dict)
     outer: View | None = None
+    every: list[View] = field(default_factory=list, repr=False)
+    """All SELECTs of the statement."""
 
     def chain(self) -> Iterator[View]:
         """This SELECT, then those around it whose columns it may name."""
@@ -69,6 +71,10 @@ class View:
             owners = self.owners(column.name)
             source = owners[0] if len(owners) == 1 else None
         return (source.columns or {}).get(column.name.lower(), "") if source else ""
+
+    def within(self, select: exp.Expr) -> View | None:
+        """The view of a SELECT of the same statement."""
+        return next((v for v in self.every if v.select is select), None)
 
     @property
     def aliases(self) -> dict[str, exp.Expr]:
@@ -106,7 +112,7 @@ def _query(
         return left
     if not isinstance(query, exp.Select):
         return None
-    view = View(query, outer=outer)
+    view = View(query, outer=outer, every=found)
     found.append(view)
     inner: set[int] = set()
     for node in from_items(query):

@@ -58,7 +58,7 @@ def _complete_group(view: View, repairs: list[str]) -> None:
     aggregated = any(_aggregated(e, view) for e in select.expressions)
     if group is None and not (aggregated and any(_plain_columns(e, view) for e in select.expressions)):
         return
-    if group is not None and any(group.args.get(k) for k in ("all", "rollup", "cube", "grouping_sets")):
+    if group is not None and (group.args.get("all") or group.find(exp.Rollup, exp.Cube, exp.GroupingSets)):
         return
     grouped = _grouped(view, group)
     keys = _keys_covered(view, grouped)

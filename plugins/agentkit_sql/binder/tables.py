@@ -7,7 +7,7 @@ from sqlglot import exp
 from agentkit.sqlguard.schema import TableInfo
 from agentkit_sql.binder.names import Names, column_of
 from agentkit_sql.binder.scopes import Source, View, views
-from agentkit_sql.card.joins import full_name
+from agentkit_sql.card.joins import full_name, is_own_key
 
 
 def repair_tables(tree: exp.Expr, names: Names, repairs: list[str]) -> None:
@@ -34,7 +34,7 @@ def swap_tables(tree: exp.Expr, names: Names, repairs: list[str]) -> None:
             if source.table is None:
                 continue
             asked = _asked(view, source)
-            if not asked or any(source.has(c) for c in asked) or any(view.owners(c) for c in asked):
+            if not asked or any(is_own_key(c, source.table) or source.has(c) or view.owners(c) for c in asked):
                 continue
             able = [t for t in names.schema.tables if all(column_of(t, c) for c in asked)]
             if len(able) == 1:

@@ -72,8 +72,8 @@ def _composed(node: exp.Expr, view: View) -> Kind:
         return "date"
     if isinstance(node, exp.Interval):
         return "interval"
-    if isinstance(node, exp.Subquery) and isinstance(node.this, exp.Select) and len(node.this.expressions) == 1:
-        return ""
+    if isinstance(node, exp.Subquery) and (inner := view.within(node.this)) and len(inner.select.expressions) == 1:
+        return kind_of(inner.select.expressions[0], inner)
     return ""
 
 
@@ -94,5 +94,5 @@ def _arithmetic(node: exp.Expr, left: Kind, right: Kind) -> Kind:
 def _common(kinds: list[Kind]) -> Kind:
     for kind in ("float", "number", "integer"):
         if kind in kinds and all(k in _NUMBERS for k in kinds):
-            return kind  # type: ignore[return-value]
+            return kind
     return kinds[0] if len(set(kinds)) == 1 else ""

@@ -210,6 +210,12 @@ def _owns(table: TableInfo, key: str) -> bool:
     )
 
 
+def is_own_key(name: str, table: TableInfo) -> bool:
+    """Whether a name is what a table's key is called elsewhere: `order_id` or `orders_id` of `orders`."""
+    low, own = name.lower(), stem(table.name)
+    return low in {f"{own}_id", f"{own}id", f"{table.name.lower()}_id"}
+
+
 def _is_named(table: TableInfo, base: str, key: str) -> bool:
     name = stem(table.name)
     return stem(base) == name or (base.endswith(f"_{name}") and (key == "id" or _owns(table, key)))
