@@ -26,6 +26,8 @@ import pandas as pd
 from sklearn.metrics import accuracy_score, roc_auc_score, root_mean_squared_error
 from sklearn.model_selection import GroupShuffleSplit, train_test_split
 
+from evals.training_comparison import Seen, differences, ranks
+
 
 class Case(NamedTuple):
     """A data set: its target and metric; rows of one `group` stay together; `official` names its own split."""
@@ -217,8 +219,25 @@ def flaml(python: str) -> Callable[..., Any]:
     return run
 
 
+def predictions(peer: Callable[..., Any], data: tuple[str, Frames], budget: float, kept: Path) -> Any:
+    """What the peer says of the test rows: from the file `kept` of an earlier run, or made now and kept there."""
+    name, (train, test) = data
+    if not kept.exists():
+        began = time.perf_counter()
+        made = np.asarray(peer(train, test, DATA[name], budget))
+        seconds = time.perf_counter() - began
+        np.savez(kept, made=made if DATA[name].metric != "accuracy" else made.astype(str), seconds=seconds)
+    stored = np.load(kept)
+    return stored["made"], float(stored["seconds"])
+
+
+def greater(name: str, truth: Any, predicted: Any) -> float:
+    """The data set's metric, the greater the better."""
+    return score(DATA[name], truth, predicted) * (-1 if DATA[name].metric == "rmse" else 1)
+
+
 def main() -> None:
-    """Run what was asked for; one line a result, and the mean ranks in the end."""
+    """Run what was asked for; a line for each result, then mean ranks and the differences with their intervals."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--only", default=",".join(DATA))
@@ -226,36 +245,31 @@ def main() -> None:
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--budget", type=float, default=60)
     parser.add_argument("--flaml", help="the Python of an environment with FLAML")
-    parser.add_argument("--out", type=Path, help="append results as JSON Lines")
+    parser.add_argument("--out", type=Path, help="a folder that keeps the predictions, so that a run can go on")
     args = parser.parse_args()
     peers = {
         "agentkit": agentkit, "hgb": engine(_hist, early=False), "lightgbm": engine(_lightgbm, early=True),
         "xgboost": engine(_xgboost, early=True), **({"flaml": flaml(args.flaml)} if args.flaml else {}),
     }  # fmt: skip
-    found: dict[tuple[str, int], dict[str, float]] = {}
+    kept = args.out or Path(tempfile.mkdtemp(prefix="bench-training-"))
+    kept.mkdir(parents=True, exist_ok=True)
+    found: list[Seen] = []
     for name in args.only.split(","):
         frame = pd.read_parquet(args.folder / f"{name}.parquet")
         for seed in map(int, args.seeds.split(",")):
             train, test = split(frame, DATA[name], seed)
+            truth = test[DATA[name].target].to_numpy()
+            truth = truth if DATA[name].metric == "rmse" else truth.astype(str)
+            found.append(Seen(name, seed, truth, {}))
             for peer in (p for p in args.peers.split(",") if p in peers):
-                began = time.perf_counter()
-                value = score(DATA[name], test[DATA[name].target], peers[peer](train, test, DATA[name], args.budget))
-                seconds = time.perf_counter() - began
-                found.setdefault((name, seed), {})[peer] = value
+                file = kept / f"{name}-{seed}-{peer}.npz"
+                made, seconds = predictions(peers[peer], (name, (train, test)), args.budget, file)
+                found[-1].by_peer[peer] = made
+                value = score(DATA[name], truth, made)
                 print(f"{name:12} {seed} {DATA[name].metric:8} {peer:10} {value:10.5f} {seconds:6.1f} s", flush=True)
-                if args.out:
-                    line = {"data": name, "seed": seed, "peer": peer, "value": value, "seconds": round(seconds, 1)}
-                    with args.out.open("a", encoding="utf-8") as file:
-                        file.write(json.dumps(line) + "\n")
-    _ranks(found)
-
-
-def _ranks(found: dict[tuple[str, int], dict[str, float]]) -> None:
-    table = pd.DataFrame(found).T
-    signs = [-1 if DATA[str(name)].metric == "rmse" else 1 for name, _ in table.index]
-    ranks = table.mul(signs, axis=0).rank(axis=1, ascending=False)
-    for peer, rank in ranks.mean().sort_values().items():
-        print(f"mean rank    {peer:10} {rank:5.2f}")
+    print(ranks(found, greater).round(2).to_string())
+    for peer in (p for p in args.peers.split(",") if p in peers and p != "agentkit"):
+        print(f"agentkit less {peer}, greater is better\n{differences(found, peer, greater).to_string(index=False)}")
 
 
 if __name__ == "__main__":
