@@ -187,6 +187,8 @@ def train(
     limit = Limit(budget_seconds, trials)
     if not (budget_seconds or trials):
         limit = Limit(ctx.settings.section("ml", MLSettings).budget_seconds)
+    tracking = Tracking(ctx)
+    tracking.ready()
     fitted = fit(job, limit, ctx)
     if not (fitted.training.refit or fitted.interrupted):
         ctx.note("There was no time to fit once more on all rows: the model has not learned from the held-back ones.")
@@ -196,7 +198,7 @@ def train(
         ctx.progress("Drawing, and storing the model", 0.95)
     model_name = handle_name(name or job.data.stem)
     written = write_training_report(model_name, job, fitted, ctx)
-    stored = Tracking(ctx).register(
+    stored = tracking.register(
         model_name, fitted.training, fitted.pipeline, job.profile, fitted.held_back, fitted.example,
         files=written.files, scored=fitted.scored if fitted.training.refit else None,
     )  # fmt: skip

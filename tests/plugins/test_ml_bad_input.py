@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -223,3 +226,17 @@ def test_a_file_that_is_read_as_a_big_one_gives_the_same_model(
     assert scored.score == pytest.approx(big.score)
     agent.call("train", **train, time_column="day")
     agent.call("train", **train, group_column="town")
+
+
+def test_a_place_that_cannot_hold_a_model_is_told_before_anything_is_fitted(workspace: Path) -> None:
+    (workspace / "file").write_text("not a folder")
+    pd.DataFrame({"x": [1, 2, 3, 4] * 10, "y": ["a", "b"] * 20}).to_csv("t.csv", index=False)
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("agentkit")), "tool", "train", "--dataset", "t.csv", "--target", "y"],
+        cwd=workspace, env=os.environ | {"AGENTKIT_HOME": str(workspace / "file")},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "cannot be made" in done.stderr
+    assert "Set AGENTKIT_HOME" in done.stderr
+    assert "Trial" not in done.stderr

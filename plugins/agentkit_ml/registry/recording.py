@@ -93,7 +93,7 @@ def record(
     client, started = tracking.client, time.perf_counter()
     if missing := [str(f) for f in files if not f.is_file()]:
         raise StorageError(f"{missing[0]!r} is not there to be stored with the model.")
-    experiment = _experiment(tracking)
+    experiment = experiment_of(tracking)
     tags = _run_tags(training, folder) | serialization.libraries_of(pipeline)
     run = client.create_run(experiment, tags=tags, run_name=f"{name} {training.algorithm}").info.run_id
     version = None
@@ -297,7 +297,7 @@ def _kept(stored: serialization.Stored, run: str, parity_rows: int) -> dict[str,
     }
 
 
-def _experiment(tracking: Tracking) -> str:
+def experiment_of(tracking: Tracking) -> str:
     """The experiment's id. In agentkit's own database its files lie with agentkit's artifacts."""
     from mlflow.exceptions import MlflowException
 

@@ -26,6 +26,7 @@ from agentkit_ml.registry.recording import (
     SCORED_FORMAT_TAG,
     SCORED_HASH_TAG,
     Recorded,
+    experiment_of,
     record,
 )
 from agentkit_ml.runtime import prepare_process
@@ -102,6 +103,17 @@ class Tracking:
     def artifact_folder(self) -> Path:
         """Where MLflow's files lie if its database is agentkit's own."""
         return self._ctx.storage.artifacts() / "mlflow"
+
+    def ready(self) -> None:
+        """Find out whether a training can be recorded, before it costs anything. Raises StorageError.
+
+        MLflow is imported and its database made by then, which takes some seconds the first time.
+        """
+        folder = self._ctx.storage.artifacts()
+        with self._explained():
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+            experiment_of(self)
 
     def versions(self, name: str | None = None) -> list[Any]:
         """Registered versions that agentkit made, the newest first, of one name or of all."""
