@@ -10,18 +10,19 @@ _NUMBER_WORDS = "two three four five six seven eight nine ten twelve twenty fift
 _LARGEST_SHOWN = 8
 
 
-def complete(tree: exp.Expr, question: str, dialect: str) -> list[str]:
+def complete(tree: exp.Expr, question: str, dialect: str, *, groups: bool = True) -> list[str]:
     """Complete the outermost SELECT in place; gives what was done in words.
 
     Keys of GROUP BY and figures of ORDER BY are shown, rows without a figure come last in descending order, and a LIMIT
-    that nobody asked for goes.
+    that nobody asked for goes. `groups`: whether the keys of GROUP BY are the draft's own.
     """
     if not isinstance(tree, exp.Select):
         return []
     done: list[str] = []
     _drop_limit(tree, question, done)
     if tree.args.get("distinct") is None and not tree.is_star:
-        _show_groups(tree, done)
+        if groups:
+            _show_groups(tree, done)
         _show_orders(tree, done)
     if dialect == "postgres":
         _missing_last(tree, done)

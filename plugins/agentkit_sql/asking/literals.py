@@ -16,17 +16,19 @@ from agentkit_sql.card.values import quoted
 
 if TYPE_CHECKING:
     from agentkit.databases import Database
+    from agentkit_sql.card.card import Card
 
 _SECONDS = 2.0
 _MOST = 6
 _FEW = 5
 
 
-def repair_literals(tree: exp.Expr, names: Names, database: Database) -> tuple[list[str], list[str]]:
+def repair_literals(tree: exp.Expr, names: Names, database: Database, card: Card) -> tuple[list[str], list[str]]:
     """Write texts that a text column is compared with as the column has them.
 
     Gives what was repaired, and the texts that no row has. A text that stands in the column stays. One that does in
     other case, or within exactly one longer value, is replaced by that; within several, the comparison becomes ILIKE.
+    A text that only one other column of the same SELECT has among its frequent values is compared with that column.
     Reads the database for at most 2 s.
     """
     end = time.monotonic() + _SECONDS
@@ -47,6 +49,10 @@ def repair_literals(tree: exp.Expr, names: Names, database: Database) -> tuple[l
         elif found and isinstance(node, exp.EQ):
             node.replace(exp.ILike(this=column.copy(), expression=exp.Literal.string(f"%{text}%")))
             repairs.append(f"{column.name} contains {text!r} (for example {found[0]!r})")
+        elif not found and (other := _elsewhere(text, column, node, names, card)) is not None:
+            repairs.append(f"no {column.name} is {text!r}, but a {other[1]} is {other[2]!r}")
+            literal.set("this", other[2])
+            node.set("this", exp.column(other[1], other[0].alias))
         elif not found:
             unknown.append(f"no {column.name} is or contains {text!r}")
     return repairs, unknown
@@ -64,6 +70,24 @@ def _compared(tree: exp.Expr, names: Names) -> Iterator[tuple[exp.Expr, exp.Colu
             owners = [s] if (s := view.source(column.table)) and column.table else view.owners(column.name)
             if len(owners) == 1 and owners[0].table is not None and view.kind(column) == "text":
                 yield from ((node, column, literal, owners[0]) for literal in literals)
+
+
+def _elsewhere(
+    text: str, column: exp.Column, node: exp.Expr, names: Names, card: Card
+) -> tuple[Source, str, str] | None:
+    """The one other column of the SELECT's tables that has this text among its frequent values."""
+    view = next((v for v in views(node.root(), names) if v.select is node.parent_select), None)
+    if view is None or (isinstance(node, exp.In) and len(node.expressions) > 1):
+        return None
+    found = [
+        (source, other.name, value)
+        for source in view.sources.values()
+        if source.table is not None
+        for other in source.table.columns
+        for value in card.frequent(source.table, other)
+        if value.lower() == text.lower() and other.name.lower() != column.name.lower()
+    ]
+    return found[0] if len(found) == 1 else None
 
 
 def _like(database: Database, source: Source, column: exp.Column, text: str) -> list[str] | None:

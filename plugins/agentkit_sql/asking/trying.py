@@ -93,12 +93,14 @@ class Trial:
             return
         found: list[str] = []
         if self.steps.literals:
-            found, candidate.unknown = repair_literals(tree, Names(self.card.schema, self.card.graph), self.database)
+            names = Names(self.card.schema, self.card.graph)
+            found, candidate.unknown = repair_literals(tree, names, self.database, self.card)
             if found and self._refusal(tree.sql(dialect=dialect)) is None:
                 candidate.sql = tree.sql(dialect=dialect)
                 candidate.repairs += found
         if self.steps.completion:
-            done = complete(tree, self.question, dialect)
+            grouped = not any(r.startswith("GROUP BY") for r in candidate.repairs)
+            done = complete(tree, self.question, dialect, groups=grouped)
             if done and self._refusal(tree.sql(dialect=dialect)) is None:
                 candidate.sql = tree.sql(dialect=dialect)
                 candidate.completions = done

@@ -96,12 +96,18 @@ def _truths(node: exp.AggFunc, view: View, repairs: list[str]) -> None:
 
 
 def _moment(node: exp.Expr, view: View, repairs: list[str]) -> None:
-    """A part of a date that is stored as text, or of a whole number of days."""
-    key = "expression" if isinstance(node, exp.Extract) else "this"
+    """A part of a date that is a column of its own, of a date that is stored as text, or of a number of days."""
+    key, part = (
+        ("expression", node.name.lower()) if isinstance(node, exp.Extract) else ("this", node.text("unit").lower())
+    )
     inner = node.args[key]
     kind = kind_of(inner, view)
-    part = node.name.lower() if isinstance(node, exp.Extract) else ""
-    if kind == "text" and not (isinstance(inner, exp.Literal) and isinstance(node, exp.Extract)):
+    named = isinstance(inner, exp.Column) and part in inner.name.lower()
+    if named and kind in {"integer", "text"}:
+        # a column `year` that is no date is the year
+        repairs.append(f"{inner.sql()} is the {part} already")
+        node.replace(inner.copy())
+    elif kind == "text" and not (isinstance(inner, exp.Literal) and extracts):
         node.set(key, exp.cast(inner.copy(), "TIMESTAMP"))
         repairs.append(f"{inner.sql()} is read as a date")
     elif kind == "integer" and re.fullmatch("days?", part) and isinstance(inner.unnest(), exp.Sub):

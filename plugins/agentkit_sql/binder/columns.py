@@ -160,10 +160,20 @@ class _Wrong:
         if not self.column.table:
             return None
         owners = [s for s in self.view.owners(self.column.name) if s is not self.source]
+        owners = [s for s in owners if not self._equals_itself(s)]
         if len(owners) > 1:
             named = [s for s in owners if s.table and stem(s.table.name) == stem(self.column.table)]
             owners = named or [s for s in owners if s in self.view.sources.values()][:1]
         return self._take(owners[0], self.column.name) if len(owners) == 1 else None
+
+    def _equals_itself(self, source: Source) -> bool:
+        """Whether the repair would compare a column with itself."""
+        condition = self.column.parent
+        if not isinstance(condition, exp.EQ):
+            return False
+        other = condition.expression if condition.this is self.column else condition.this
+        same = isinstance(other, exp.Column) and other.name.lower() == self.column.name.lower()
+        return same and other.table.lower() == source.alias.lower()
 
     def _missing_table(self) -> str | None:
         """A table that is not in FROM has the column, and there is one way to join it."""

@@ -15,6 +15,7 @@ def repair_shape(tree: exp.Expr, names: Names, repairs: list[str]) -> None:
         if names.schema.dialect == "postgres":
             _aliases(view, repairs)
         if names.schema.dialect != "sqlite":
+            _needless_order(view, repairs)
             _complete_group(view, repairs)
             _distinct_order(view, repairs)
 
@@ -49,6 +50,17 @@ def _aliases(view: View, repairs: list[str]) -> None:
                 continue
             column.replace(exp.paren(meant.copy()) if isinstance(meant, exp.Binary) else meant.copy())
             repairs.append(f"{column.name} is written out in {clause.upper()}")
+
+
+def _needless_order(view: View, repairs: list[str]) -> None:
+    """One row has no order: an aggregate over all rows cannot be ordered by a column."""
+    select, order = view.select, view.select.args.get("order")
+    if order is None or select.args.get("group") is not None or select.is_star:
+        return
+    one_row = all(_aggregated(e, view) and not _plain_columns(e, view) for e in select.expressions)
+    if one_row and any(_plain_columns(o.this, view) for o in order.expressions):
+        select.set("order", None)
+        repairs.append("a single row is not ordered")
 
 
 def _complete_group(view: View, repairs: list[str]) -> None:

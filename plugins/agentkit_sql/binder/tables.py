@@ -42,6 +42,23 @@ def swap_tables(tree: exp.Expr, names: Names, repairs: list[str]) -> None:
                 _rename(view.select, source.node, able[0])
 
 
+def drop_unknown(tree: exp.Expr, names: Names, repairs: list[str]) -> None:
+    """Leave out the join of a table that does not exist and that nothing but its own condition names."""
+    for view in views(tree, names):
+        for join in list(view.select.args.get("joins") or ()):
+            node = join.this
+            source = view.sources.get((node.alias or node.name).lower()) if isinstance(node, exp.Table) else None
+            if source is None or source.columns is not None or not isinstance(node.this, exp.Identifier):
+                continue
+            own = {id(c) for c in join.find_all(exp.Column)}
+            used = [c for c in view.select.find_all(exp.Column) if id(c) not in own]
+            if any(c.table.lower() == source.alias.lower() or not (c.table or view.owners(c.name)) for c in used):
+                continue
+            if not view.select.is_star:
+                repairs.append(f"there is no table {node.name}, and nothing is read of it")
+                view.select.set("joins", [j for j in view.select.args["joins"] if j is not join])
+
+
 def _asked(view: View, source: Source) -> set[str]:
     """The columns that are asked of a source, by its alias; with one source alone also those without an alias."""
     alone = len(view.sources) == 1

@@ -6,6 +6,7 @@ from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import takewhile
 
 from agentkit.sqlguard.schema import Column, Schema, TableInfo
 from agentkit_sql.card.words import stem
@@ -109,9 +110,9 @@ def join_graph(schema: Schema, said: Iterable[str] = ()) -> JoinGraph:
     """
     joins = [*_written(said), *_declared(schema)]
     declares = bool(joins)
-    for way in (_told_by_keys, _told_by_names):
+    for way in (_told_by_keys, _told_by_prefixes, _told_by_names):
         linked = {frozenset((j.left, j.right)) for j in joins}
-        if way is _told_by_keys or not declares:
+        if way is not _told_by_names or not declares:
             joins += [j for j in way(schema) if frozenset((j.left, j.right)) not in linked]
     unique = {frozenset(((j.left, j.columns), (j.right, j.to_columns))): j for j in reversed(joins)}
     return JoinGraph(tuple(reversed(unique.values())))
@@ -145,6 +146,28 @@ def _told_by_keys(schema: Schema) -> Iterator[Join]:
                 continue
             for other, name in _targets(table, column, owners):
                 yield Join(full_name(table), (column.name,), full_name(other), (name,), declared=False)
+
+
+def _told_by_prefixes(schema: Schema) -> Iterator[Join]:
+    """Joins of tables whose columns all begin alike: `ordcustid` of `ord...` with `custid` of `cust...`."""
+    prefixes = {full_name(t): (t, p) for t in schema.tables if (p := _prefix(t))}
+    for left, (table, prefix) in prefixes.items():
+        for column in table.columns:
+            rest = column.name.lower()[len(prefix) :]
+            base = _base(rest)
+            for right, (other, begins) in prefixes.items() if base else ():
+                key = begins + rest[len(base or "") :]
+                known = next((c.name for c in other.columns if c.name.lower() == key), None)
+                if right != left and known and begins.endswith(base or ""):
+                    yield Join(left, (column.name,), right, (known,), declared=False)
+
+
+def _prefix(table: TableInfo) -> str:
+    """What all columns of a table begin with, '' if that is less than two letters or all of one name."""
+    names = [c.name.lower() for c in table.columns]
+    same = takewhile(lambda letters: len(set(letters)) == 1, zip(*names, strict=False))
+    common = "".join(letters[0] for letters in same) if len(names) > 2 else ""
+    return common if len(common) > 1 and common not in names else ""
 
 
 def _declared_homes(schema: Schema) -> dict[str, Join]:
