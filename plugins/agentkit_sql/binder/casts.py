@@ -107,7 +107,7 @@ def _moment(node: exp.Expr, view: View, repairs: list[str]) -> None:
         # a column `year` that is no date is the year
         repairs.append(f"{inner.sql()} is the {part} already")
         node.replace(inner.copy())
-    elif kind == "text" and not (isinstance(inner, exp.Literal) and extracts):
+    elif kind == "text" and not (isinstance(inner, exp.Literal) and isinstance(node, exp.Extract)):
         node.set(key, exp.cast(inner.copy(), "TIMESTAMP"))
         repairs.append(f"{inner.sql()} is read as a date")
     elif kind == "integer" and re.fullmatch("days?", part) and isinstance(inner.unnest(), exp.Sub):
