@@ -295,8 +295,29 @@ def test_levels_are_told_apart_by_their_text() -> None:
 @pytest.mark.parametrize("rows", [400, 11_000])
 def test_texts_are_the_same_numbers_whether_fitted_and_transformed_at_once_or_in_turn(rows: int) -> None:
     random = np.random.default_rng(3)
-    words = np.array("good bad late early never always price service broken kind".split())
+    words = np.array(["good", "bad", "late", "early", "never", "always", "price", "service", "broken", "kind"])
     frame = pd.DataFrame({"remark": [" ".join(random.choice(words, 5)) for _ in range(rows)]})
     target = frame["remark"].str.contains("broken").astype(int).to_numpy()
     at_once = TextParts(8).fit_transform(frame, target)
     np.testing.assert_allclose(at_once, TextParts(8).fit(frame, target).transform(frame), atol=1e-5)
+
+
+def test_words_are_counted_once_for_several_encodings_and_forgotten_afterwards() -> None:
+    from agentkit_ml.features import words
+
+    frame = pd.DataFrame({"said": [f"good {w} price" for w in ("late", "early", "kind", "slow")] * 50})
+    labels = np.arange(200) % 4
+    alone = [TextParts(parts).fit_transform(frame, labels) for parts in (2, 3)]
+    with words.remembered_words():
+        together = [TextParts(parts).fit_transform(frame, labels) for parts in (2, 3)]
+        memory = words._memory.get()
+        assert memory is not None
+        assert len(memory.made) == 1
+        others = frame.iloc[:20] + " late"
+        part = TextParts(2).fit(frame, labels)
+        remembered = [part.transform(others), part.transform(others)]
+    assert words._memory.get() is None
+    for one, other in zip(alone, together, strict=True):
+        np.testing.assert_array_equal(one, other)
+    for made in remembered:
+        np.testing.assert_array_equal(made, TextParts(2).fit(frame, labels).transform(others))

@@ -70,8 +70,11 @@ class Search:
 
     def run(self, algorithms: Sequence[Algorithm]) -> None:
         """Fill `trials`. Ctrl-C ends it with what there is. Raises TrainingError if only the baseline fits in."""
+        from agentkit_ml.features.words import remembered_words
+
         try:
-            self._run(algorithms)
+            with remembered_words():
+                self._run(algorithms)
         except (Cancelled, KeyboardInterrupt):
             # a person at a tool wants the best so far; one in a conversation wants it to stop
             if self.ctx.by_model or not self._serious():

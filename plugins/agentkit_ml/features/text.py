@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from sklearn.base import BaseEstimator, TransformerMixin
 
+from agentkit_ml.features.words import counted, weighed
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pandas import DataFrame
@@ -52,7 +54,7 @@ class TextParts(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             made[::step] = fold[-1].transform(known[name])[:, self.kept_[name]]
             others = np.arange(len(frame)) % step > 0
             if others.any():
-                made[others] = fold.transform(_shortened(frame[name][others]))[:, self.kept_[name]]
+                made[others] = _along(fold, _shortened(frame[name][others]))[:, self.kept_[name]]
             blocks.append(made)
         return np.hstack(blocks)
 
@@ -76,7 +78,7 @@ class TextParts(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         for name, fold in self.folds_.items():
             blocks.append(_sizes(frame[name]))
             if fold is not None:
-                blocks.append(fold.transform(_shortened(frame[name]))[:, self.kept_[name]].astype("float64"))
+                blocks.append(_along(fold, _shortened(frame[name]))[:, self.kept_[name]].astype("float64"))
         return np.hstack(blocks)
 
     def get_feature_names_out(self, names: Any = None) -> NDArray[Any]:
@@ -124,7 +126,7 @@ class TextParts(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             **grams,
         )
         try:
-            found = words.fit_transform(texts)
+            words, found = counted(texts, words)
         except ValueError:  # scikit-learn's word for an empty vocabulary
             return None, None, np.empty((len(texts), 0))
         directions = min(self.parts, min(found.shape) - 1)
@@ -133,6 +135,12 @@ class TextParts(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         svd = TruncatedSVD(directions, n_iter=2, random_state=self.seed)
         made = svd.fit_transform(found)
         return Pipeline([("words", words), ("directions", svd)]), found, made
+
+
+def _along(fold: Any, texts: list[str]) -> NDArray[Any]:
+    """Where these texts are along the directions."""
+    places: NDArray[Any] = fold[-1].transform(weighed(texts, fold[0]))
+    return places
 
 
 def _shortened(column: Any) -> list[str]:
