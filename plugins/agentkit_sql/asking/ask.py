@@ -90,7 +90,7 @@ def _tried(request: Request, trial: Trial, asking: Asking) -> list[Candidate]:
     most = options.candidates or (_SMALL_MODELS_CANDIDATES if drafter.small else 1)
     asking.progress("writing SQL", 0.3)
     tried = [trial.run(drafter.draft(request))]
-    if tried[0].rows and not tried[0].unknown:
+    if tried[0].rows and not tried[0].doubts:
         return tried
     if asking.steps.votes and most > 1 and clock.left:
         asking.progress("writing SQL another way", 0.5)
@@ -120,13 +120,16 @@ def cause_of(candidate: Candidate) -> str | None:
 
 
 def choose(tried: Sequence[Candidate]) -> Candidate | None:
-    """The candidate that most others agree with: with rows before empty, without unknown values before with, then the
-    first. None if none ran."""
+    """The candidate to answer with; None if none ran.
+
+    One with rows goes before an empty one, then the one with fewer doubts, then the one that more agree with, then the
+    first.
+    """
     ran = [c for c in tried if c.answer is not None]
     if not ran:
         return None
     votes = Counter(c.key for c in ran)
-    return max(ran, key=lambda c: (c.rows, not c.unknown, votes[c.key], -ran.index(c)))
+    return max(ran, key=lambda c: (c.rows, -len(c.doubts), votes[c.key], -ran.index(c)))
 
 
 def without(steps: Steps, *names: str) -> Steps:

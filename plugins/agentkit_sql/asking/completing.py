@@ -14,7 +14,8 @@ def complete(tree: exp.Expr, question: str, dialect: str, *, groups: bool = True
     """Complete the outermost SELECT in place; gives what was done in words.
 
     Keys of GROUP BY and figures of ORDER BY are shown, rows without a figure come last in descending order, and a LIMIT
-    that nobody asked for goes. `groups`: whether the keys of GROUP BY are the draft's own.
+    goes where the question names no number, or asks for a list in an order. `groups`: whether the keys of GROUP BY are
+    the draft's own.
     """
     if not isinstance(tree, exp.Select):
         return []
@@ -32,9 +33,12 @@ def complete(tree: exp.Expr, question: str, dialect: str, *, groups: bool = True
 def _drop_limit(tree: exp.Select, question: str, done: list[str]) -> None:
     limit = tree.args.get("limit")
     count = limit.expression if isinstance(limit, exp.Limit) else None
-    if not isinstance(count, exp.Literal) or count.is_string or int(count.this) < 2:
-        return
     said = question.lower()
+    ordered = re.search(r"\b(?:order|sort|rank|arrange)(?:ed|ing)?\b", said) and not re.search(
+        r"\b(?:top|first)\b", said
+    )
+    if not isinstance(count, exp.Literal) or count.is_string or (count.this == "1" and not ordered):
+        return
     if re.search(r"\d", said) or any(re.search(rf"\b{word}\b", said) for word in _NUMBER_WORDS):
         return
     tree.set("limit", None)

@@ -31,6 +31,7 @@ class Candidate:
     completions: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
     answer: SqlAnswer | None = None
     cause: str = ""
 
@@ -71,7 +72,16 @@ class Trial:
         if self.steps.completion or self.steps.literals:
             self._complete(candidate)
         self._fetch(candidate)
+        self._doubt(candidate)
         return candidate
+
+    def _doubt(self, candidate: Candidate) -> None:
+        from agentkit_sql.asking.doubts import doubts
+        from agentkit_sql.binder.parsing import parsed
+
+        tree, _, _ = parsed(candidate.sql, self.card.schema.dialect)
+        if tree is not None:
+            candidate.doubts = [*candidate.unknown, *doubts(tree, self.question, candidate.answer)]
 
     def _bind(self, candidate: Candidate) -> None:
         # what the database accepts is not repaired, but for what gives wrong figures
