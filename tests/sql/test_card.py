@@ -212,11 +212,15 @@ def _synonyms(*said: str) -> object:
     return TableMeaning(synonyms=said)
 
 
+def newest(folder: Path) -> Path:
+    return max(folder.glob("*.json"), key=lambda f: f.stat().st_mtime_ns)
+
+
 class TestCache:
     def test_values_are_read_once_and_again_when_the_schema_changes(self, workspace: Path, database: Database) -> None:
-        settings = load_settings()
+        settings = load_settings(home=str(workspace / "own"))
         card_of(database, settings)
-        (file,) = (settings.home / "sql").glob("*.json")
+        file = newest(settings.home / "sql")
         kept = json.loads(file.read_text())
         kept[next(k for k in kept if k.endswith(".customers"))]["city"] = ["Kept"]
         file.write_text(json.dumps(kept))
@@ -228,17 +232,17 @@ class TestCache:
         connection.close()
         assert "'Kept'" not in card_of(database, settings).text()
 
-    def test_a_broken_file_is_made_anew(self, database: Database) -> None:
-        settings = load_settings()
+    def test_a_broken_file_is_made_anew(self, workspace: Path, database: Database) -> None:
+        settings = load_settings(home=str(workspace / "own"))
         card_of(database, settings)
-        (file,) = (settings.home / "sql").glob("*.json")
+        file = newest(settings.home / "sql")
         file.write_text("{")
         assert "'Bern'" in card_of(database, settings).text()
 
-    def test_only_the_user_may_read_it(self, database: Database) -> None:
-        settings = load_settings()
+    def test_only_the_user_may_read_it(self, workspace: Path, database: Database) -> None:
+        settings = load_settings(home=str(workspace / "own"))
         card_of(database, settings)
-        (file,) = (settings.home / "sql").glob("*.json")
+        file = newest(settings.home / "sql")
         assert file.stat().st_mode & 0o077 == 0
 
 
