@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from agentkit_ml.engine.families import growth
 from agentkit_ml.features.encode import BIG_CELLS, Encoder
 
 if TYPE_CHECKING:
@@ -32,8 +33,6 @@ SEARCH_SHARE = 0.5
 _OF_A_CLASS = 100
 _ROOM = 1.3
 _STEP = 0.9
-_MOST_GROWTH = 3
-"""Times as many rows as were compared on for which rounds grow; beyond, they stay."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,6 @@ class LastFits:
 
         The columns of a big table are typed as they are needed, and never lie there as a whole.
         """
-        import numpy as np
         from sklearn.pipeline import Pipeline
 
         from agentkit_ml.engine.committee import fitted
@@ -64,11 +62,9 @@ class LastFits:
             big = len(rows) * len(self.columns.kinds) > BIG_CELLS
             # features that look at other rows need whole frames
             frame = typed if big and isinstance(self.folds.encoder("trees"), Encoder) else typed.iloc[:]
-        folds, classes = self.folds, self.target.classes
-        if len(rows) > _MOST_GROWTH * len(folds.pairs[-1][0]):
-            folds = replace(folds, pairs=[(np.arange(len(rows) // _MOST_GROWTH), np.arange(0))])
+        classes = self.target.classes
         values = class_numbers(self.target.values[rows], classes)
-        model = fitted(self.choice, frame, values, folds, self.setting, list(classes))
+        model = fitted(self.choice, frame, values, self.folds, self.setting, list(classes))
         return Pipeline([("columns", self.columns), ("model", model)])
 
 
@@ -115,11 +111,6 @@ def last_rows(choice: Choice, train: NDArray[Any], compared: int, columns: int, 
 
     rows = min(len(train), max(compared, LAST_CELLS // max(1, columns)))
     seconds = sum(trial.refit for trial, _ in choice.members)
-    while rows > compared and _ROOM * seconds * rows / compared * _growth(rows / compared) > room:
+    while rows > compared and _ROOM * seconds * rows / compared * growth(rows / compared) > room:
         rows = max(compared, int(_STEP * rows))
     return train if rows == len(train) else np.sort(np.random.default_rng(seed).choice(train, rows, replace=False))
-
-
-def _growth(times: float) -> float:
-    """How many times the rounds of a boosted model, for so many times the rows."""
-    return 1 + 0.5 * (min(times, _MOST_GROWTH) - 1)

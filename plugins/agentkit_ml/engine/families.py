@@ -23,6 +23,7 @@ _PATIENCE = 40
 _TREES = 25
 _MANY_TREES = 8
 _LINEAR_ROWS = 100_000
+_MOST_GROWTH = 3
 _PROBE_ROWS, _PROBE_TREES, _USUAL_TREES = 10_000, 8, 120
 
 
@@ -324,5 +325,10 @@ def predicted(model: Any, features: Any, setting: Setting) -> NDArray[Any]:
 
 
 def more_rounds(rounds: int, fitted_rows: int, rows: int) -> int:
-    """Rounds for more rows than those on which `rounds` were best: half as many more as there are more rows."""
-    return math.ceil(rounds * (1 + 0.5 * max(0.0, rows / fitted_rows - 1)))
+    """Rounds of a boosted model for `rows`, where `rounds` were best for `fitted_rows`."""
+    return math.ceil(rounds * growth(rows / fitted_rows))
+
+
+def growth(times: float) -> float:
+    """How many times the rounds, for so many times the rows: half as many more, up to three times the rows."""
+    return 1 + 0.5 * (min(max(1.0, times), _MOST_GROWTH) - 1)
