@@ -96,7 +96,7 @@ POSTGRES = _words(
         translate trim trim_array trim_scale trunc ts_headline ts_rank ts_rank_cd tsvector_to_array unaccent unistr
         unnest upper upper_inc upper_inf uuid_extract_timestamp uuidv4 uuidv7 var_pop var_samp variance
         websearch_to_tsquery width_bucket word_similarity casefold crc32 crc32c isnan unicode_assigned any_value
-        array_fill to_array any all some exists array values cast json jsonb date time timestamp timestamptz interval
+        to_array any all some exists array values cast json jsonb date time timestamp timestamptz interval
         text int4 int8 float8 numeric bool cosine_distance l2_distance inner_product vector_dims abbrev broadcast
         family host hostmask masklen netmask network inet_merge inet_same_family area box center circle diagonal
         diameter height isclosed isopen line lseg path point polygon radius slope width
@@ -125,15 +125,15 @@ DUCKDB = _words(
         array_distance array_distinct array_dot_product array_extract array_filter array_grade_up array_has
         array_has_all array_has_any array_indexof array_inner_product array_intersect array_length
         array_negative_inner_product array_position array_prepend array_push_back array_push_front array_reduce
-        array_resize array_reverse array_reverse_sort array_select array_slice array_sort array_to_json
+        array_reverse array_reverse_sort array_select array_slice array_sort array_to_json
         array_to_string array_transform array_unique array_value array_where array_zip array_pop_back array_pop_front
-        ascii asin asinh atan atan2 atanh avg bar base64 bin bit_and bit_count bit_length bit_or bit_position bit_xor
-        bitstring bitstring_agg bool_and bool_or cardinality cast cbrt ceil ceiling century char_length
+        ascii asin asinh atan atan2 atanh avg base64 bin bit_and bit_count bit_length bit_or bit_position bit_xor
+        bitstring_agg bool_and bool_or cardinality cast cbrt ceil ceiling century char_length
         character_length chr coalesce concat concat_ws constant_or_null contains corr cos cosh cot count count_if
         count_star countif covar_pop covar_samp current_date cume_dist damerau_levenshtein date date_add date_diff
         date_part date_sub date_trunc datediff datepart datesub datetrunc day dayname dayofmonth dayofweek dayofyear
         decade decode degrees dense_rank divide editdist3 element_at encode ends_with entropy enum_code enum_first
-        enum_last enum_range enum_range_boundary epoch epoch_ms epoch_ns epoch_us equi_width_bins era even
+        enum_last enum_range enum_range_boundary epoch epoch_ms epoch_ns epoch_us era even
         exists exp factorial favg fdiv filter first first_value flatten floor fmod format formatreadabledecimalsize
         formatreadablesize format_bytes from_base64 from_binary from_hex from_json from_json_strict fsum gamma gcd
         gen_random_uuid generate_series generate_subscripts geomean geometric_mean get_bit get_current_timestamp
@@ -150,7 +150,7 @@ DUCKDB = _words(
         list_distance list_distinct list_dot_product list_element list_entropy list_extract list_filter list_first
         list_grade_up list_has list_has_all list_has_any list_histogram list_indexof list_inner_product list_intersect
         list_kurtosis list_last list_mad list_max list_median list_min list_mode list_pack list_position list_prepend
-        list_product list_reduce list_resize list_reverse list_reverse_sort list_select list_sem list_skewness
+        list_product list_reduce list_reverse list_reverse_sort list_select list_sem list_skewness
         list_slice list_sort list_stddev_pop list_stddev_samp list_string_agg list_sum list_transform list_unique
         list_value list_var_pop list_var_samp list_where list_zip listagg ln log log10 log2 lower lpad ltrim mad
         make_date make_time make_timestamp make_timestamp_ns make_timestamptz map map_concat map_contains map_entries
@@ -162,16 +162,16 @@ DUCKDB = _words(
         rank_dense
         reduce regexp_escape regexp_extract regexp_extract_all regexp_full_match regexp_matches
         regexp_replace regexp_split_to_array regexp_split_to_table regr_avgx regr_avgy regr_count regr_intercept
-        regr_r2 regr_slope regr_sxx regr_sxy regr_syy remap_struct repeat repeat_row replace reservoir_quantile
+        regr_r2 regr_slope regr_sxx regr_sxy regr_syy remap_struct repeat replace reservoir_quantile
         reverse right right_grapheme round round_even roundbankers row row_number row_to_json rpad rtrim second sem
         sha1 sha256 sign signbit sin sinh skewness split split_part sqrt starts_with stddev stddev_pop stddev_samp
         str_split str_split_regex strftime string_agg string_split string_split_regex string_to_array strip_accents
         strlen strpos strptime struct_concat struct_contains struct_extract struct_extract_at struct_has struct_indexof
         struct_insert struct_pack struct_position struct_update subtract substr substring substring_grapheme suffix sum
-        sumkahan tan tanh time_bucket timezone timezone_hour timezone_minute to_base to_base64 to_binary to_centuries
+        sumkahan tan tanh time_bucket timezone timezone_hour timezone_minute to_base64 to_binary to_centuries
         to_days to_decades to_hex to_hours to_json to_microseconds to_millennia to_milliseconds to_minutes to_months
         to_quarters to_seconds to_timestamp to_weeks to_years today transaction_timestamp translate trim trunc
-        try_strptime typeof ucase unbin unhex unicode union_extract union_tag union_value unnest unpivot_list upper
+        try_strptime typeof ucase unbin unhex unicode union_extract union_tag union_value unnest upper
         url_decode url_encode uuid uuidv4 uuidv7 var_pop var_samp variance vector_type wavg week weekday weekofyear
         weighted_avg width_bucket xor year yearweek current_localtime current_localtimestamp
         julian_day glob like regexp any all array values fill generate_subscripts sort_key create_sort_key

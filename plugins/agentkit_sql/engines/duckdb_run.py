@@ -53,6 +53,8 @@ def run(connection: duckdb.DuckDBPyConnection, sql: str, limits: Limits, name: s
 
     def end() -> None:
         watch.end()
+        # a query whose rows nobody wants any more would first run on
+        connection.interrupt()
         close()
 
     try:

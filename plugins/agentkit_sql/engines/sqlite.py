@@ -6,6 +6,7 @@ Source of the settings: "Defense Against The Dark Arts", https://www.sqlite.org/
 from __future__ import annotations
 
 import contextlib
+import re
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 from agentkit.databases import Opening
-from agentkit.errors import DatabaseUnavailable, SqlFailed
+from agentkit.errors import DatabaseUnavailable, SqlFailed, SqlRefused
 from agentkit.sqlguard.functions import SQLITE
 from agentkit.sqlguard.limits import Limits
 from agentkit.sqlguard.rows import ResultColumn, Rows
@@ -27,6 +28,7 @@ _OPERATIONS = 2_000
 """Instructions of SQLite's machine between two looks at the clock: well under a millisecond."""
 _BATCH = 256
 _OPEN_SECONDS = 30.0
+_FIRST_WORD = re.compile(r"\s*(SELECT\b|WITH\b|VALUES\b|\()", re.IGNORECASE)
 _KINDS = {int: "integer", float: "real", str: "text", bytes: "blob"}
 _CATALOGUES = ("sqlite_", "pragma_", "dbstat", "fts3tokenize", "bytecode", "tables_used", "sqlite3_")
 
@@ -63,7 +65,7 @@ class SqliteEngine:
 
         try:
             with self._explained(watch):
-                cursor = connection.execute(sql)
+                cursor = connection.execute(_query(sql))
                 first = cursor.fetchmany(_BATCH)
         except BaseException:
             close()
@@ -78,7 +80,7 @@ class SqliteEngine:
         with contextlib.closing(connection), self._watched(connection, limits.seconds) as watch, self._explained(watch):
             depth = {0: -1}
             lines = []
-            for node, parent, _, text in connection.execute(f"EXPLAIN QUERY PLAN {sql}"):
+            for node, parent, _, text in connection.execute(f"EXPLAIN QUERY PLAN {_query(sql)}"):
                 depth[node] = depth.get(parent, -1) + 1
                 lines.append("  " * depth[node] + text)
             return "\n".join(lines) or "CONSTANT"
@@ -137,6 +139,13 @@ class SqliteEngine:
             raise SqlFailed(f"{text}.", getattr(error, "sqlite_errorname", "") or "") from None
         except MemoryError:
             raise SqlFailed("the statement needs too much memory. Ask for less.") from None
+
+
+def _query(sql: str) -> str:
+    """The statement, if it is a query: EXPLAIN and the like are told by their first word. Raises SqlRefused."""
+    if not _FIRST_WORD.match(sql):
+        raise SqlRefused("only one SELECT, set operation or VALUES is allowed.", "read only")
+    return sql
 
 
 def _bounds(limits: Limits) -> dict[int, int]:
