@@ -160,6 +160,7 @@ class Agent:
         `database`: a name of agentkit.toml, a URL or a file; None is the only one configured, or the workspace's files.
         `args`: what else `query_database` takes. Raises BadInput if the data cannot answer, and what `call` raises.
         """
+        self.services.prepare_model()
         return cast("SqlAnswer", self.call("query_database", question=question, database=database, **args))
 
     # -- the async twins

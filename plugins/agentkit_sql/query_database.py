@@ -33,5 +33,5 @@ def query_database(
         ctx.databases.open(database), ctx.model, ctx.prompts, ctx.settings, options,
         limits=ctx.databases.limits(database), today=stated_day(today or options.today), progress=ctx.progress,
     )  # fmt: skip
-    earlier = [Example("(the question before)", follows)] if follows and follows.strip() else []
+    earlier = [Example("", follows)] if follows and follows.strip() else []
     return ask(question, asking, earlier)

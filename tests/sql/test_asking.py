@@ -130,6 +130,12 @@ class TestSmallModels:
                           question="How many orders are there for each status?", model=Small)  # fmt: skip
         assert answer.row_count == 3
 
+    def test_a_doubt_goes_back_once(self) -> None:
+        answer, model = asked("SELECT count(*) FROM orders", "SELECT status, count(*) FROM orders GROUP BY status",
+                              question="How many orders are there for each status?")  # fmt: skip
+        assert answer.row_count == 3
+        assert "the question asks for each of several" in model.seen[1][-1].text
+
     def test_the_first_stays_if_the_second_is_no_better(self) -> None:
         answer, _ = asked(json.dumps({"sql": "SELECT count(*) FROM orders"}), "SELECT broken",
                           question="How many orders are there for each status?", model=Small)  # fmt: skip
@@ -170,6 +176,10 @@ class TestTelling:
     def test_what_the_data_does_not_have_is_told(self) -> None:
         with pytest.raises(BadInput, match=r"'weather'.*The tables are Odd Names"):
             asked("SELECT weather FROM forecast", question="How is the weather?")
+
+    def test_nothing_found_for_what_nothing_is_called_is_no_answer(self) -> None:
+        with pytest.raises(BadInput, match="'coffee'"):
+            asked("SELECT price FROM products WHERE title = 'coffee'", question="How is the coffee?")
 
     def test_a_word_that_nothing_is_called_is_an_assumption(self) -> None:
         answer, _ = asked("SELECT count(*) FROM customers", question="How many unicorns are there?")
@@ -262,6 +272,9 @@ def test_the_statement_is_found_in_what_a_model_says(said: str, statement: str) 
 @pytest.mark.parametrize(
     ("sql", "question", "completed"),
     [
+        ("SELECT (a / b) * 100 AS r FROM t", "ratio of a to b", "SELECT a / b AS r FROM t"),
+        ("SELECT a * 100 / b AS r FROM t", "the proportion of a", "SELECT a / b AS r FROM t"),
+        ("SELECT (a / b) * 100 FROM t", "percentage ratio of a to b", "SELECT (a / b) * 100 FROM t"),
         ("SELECT AVG(a) FROM t GROUP BY b", "mean a by b", "SELECT AVG(a), b FROM t GROUP BY b"),
         ("SELECT name FROM t ORDER BY age", "names by age", "SELECT name, age FROM t ORDER BY age"),
         ("SELECT name FROM t ORDER BY a DESC", "names by a", "SELECT name, a FROM t ORDER BY a DESC NULLS LAST"),
@@ -289,6 +302,9 @@ def test_what_a_reader_needs_is_completed(sql: str, question: str, completed: st
     [
         ("SELECT COUNT(*) FROM t", "How many are there for each kind?", True),
         ("SELECT k, COUNT(*) FROM t GROUP BY k", "How many are there for each kind?", False),
+        ("SELECT COUNT(DISTINCT k) FROM t", "How many k per region?", True),
+        ("SELECT a FROM t WHERE d > CURRENT_DATE - 90", "Which a came in spring 2021?", True),
+        ("SELECT a FROM t WHERE d > CURRENT_DATE - 90", "Which a came in the last 90 days?", False),
         ("SELECT COUNT(*) FROM t", "What percentage of t is late?", True),
         ("SELECT a FROM t", "What is the average a?", True),
         ("SELECT a FROM t WHERE b = 'Grand Hotel Sonne'", "Which a are there?", True),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from agentkit.errors import BadInput
 from agentkit_sql.asking.drafting import Drafter, Failure, Request, nearest_examples
 from agentkit_sql.asking.settings import SqlSettings, Steps
-from agentkit_sql.asking.telling import finished, nothing_found
+from agentkit_sql.asking.telling import finished, nothing_found, off_topic
 from agentkit_sql.asking.trying import Candidate, Clock, Trial
 from agentkit_sql.card.cache import card_of, with_values
 from agentkit_sql.card.choose import fitting, tokens
@@ -66,7 +66,7 @@ def ask(question: str, asking: Asking, earlier: Sequence[Example] = ()) -> SqlAn
     trial = Trial(asking.database, card, question, asking.settings.home, asking.limits, asking.today, steps)
     tried = _tried(request, trial, asking)
     chosen = choose(tried)
-    if chosen is None:
+    if chosen is None or (not chosen.rows and off_topic(question, card)):
         raise BadInput(nothing_found(question, card, tried))
     return finished(chosen, tried, trial)
 
@@ -96,10 +96,12 @@ def _tried(request: Request, trial: Trial, asking: Asking) -> list[Candidate]:
         asking.progress("writing SQL another way", 0.5)
         tried.append(trial.run(drafter.draft(request, plain=True)))
     corrections = options.corrections if asking.steps.feedback else 0
-    while corrections and clock.left and not any(c.rows for c in tried):
+    while corrections and clock.left and not any(c.rows and not c.doubts for c in tried):
         cause = cause_of(tried[-1])
         if cause is None:
             break
+        if any(c.rows for c in tried):
+            corrections = 1  # there is an answer; a doubt is worth one more look
         asking.progress("correcting the SQL", 0.7)
         failed = Failure(tried[-1].sql, cause)
         again = trial.run(drafter.draft(request, failed=failed))
@@ -114,7 +116,7 @@ def cause_of(candidate: Candidate) -> str | None:
     if candidate.answer is None:
         return "; ".join([candidate.cause, *candidate.problems[:3]])
     if candidate.rows:
-        return None
+        return f"it runs, but {'; '.join(candidate.doubts)}." if candidate.doubts else None
     found = "; ".join(candidate.unknown)
     return f"it finds no rows{f': {found}' if found else ''}. Check joins, conditions and how values are written."
 

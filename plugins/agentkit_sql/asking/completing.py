@@ -13,13 +13,14 @@ _LARGEST_SHOWN = 8
 def complete(tree: exp.Expr, question: str, dialect: str, *, groups: bool = True) -> list[str]:
     """Complete the outermost SELECT in place; gives what was done in words.
 
-    Keys of GROUP BY and figures of ORDER BY are shown, rows without a figure come last in descending order, and a LIMIT
-    goes where the question names no number, or asks for a list in an order. `groups`: whether the keys of GROUP BY are
-    the draft's own.
+    A ratio is not made a percentage. Keys of GROUP BY and figures of ORDER BY are shown. Rows without a figure come
+    last in descending order. A LIMIT goes where the question names no number, or asks for a list in an order. `groups`:
+    whether the keys of GROUP BY are the draft's own.
     """
     if not isinstance(tree, exp.Select):
         return []
     done: list[str] = []
+    _plain_ratio(tree, question, done)
     _drop_limit(tree, question, done)
     if tree.args.get("distinct") is None and not tree.is_star:
         if groups:
@@ -43,6 +44,22 @@ def _drop_limit(tree: exp.Select, question: str, done: list[str]) -> None:
         return
     tree.set("limit", None)
     done.append(f"all rows, not the first {count.this}")
+
+
+def _plain_ratio(tree: exp.Select, question: str, done: list[str]) -> None:
+    """A ratio or a proportion is a number as it is; only a percentage is multiplied by 100."""
+    if not re.search(r"\b(?:ratio|proportion|fraction)", question, re.IGNORECASE) or re.search(
+        r"percent|%|\b100\b", question, re.IGNORECASE
+    ):
+        return
+    for item in tree.expressions:
+        for node in list(item.find_all(exp.Mul)):
+            factors = [node.this, node.expression]
+            rest = [f for f in factors if not (isinstance(f, exp.Literal) and f.this in {"100", "100.0"})]
+            around = isinstance(node.parent, exp.Div) or (len(rest) == 1 and rest[0].find(exp.Div) is not None)
+            if len(rest) == 1 and around and node.parent_select is tree:
+                node.replace(rest[0].unnest().copy() if not isinstance(node.parent, exp.Div) else rest[0].copy())
+                done.append("a ratio is not multiplied by 100")
 
 
 def _show_groups(tree: exp.Select, done: list[str]) -> None:

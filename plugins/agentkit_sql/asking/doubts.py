@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from agentkit_sql.binder.figures import uses_today
 from agentkit_sql.card.words import stem, words
 
 if TYPE_CHECKING:
@@ -15,22 +17,43 @@ if TYPE_CHECKING:
 _EACH = re.compile(r"\b(?:for each|for every|per|by each|in each|of each|each)\b", re.IGNORECASE)
 _RATIO = re.compile(r"\b(?:ratios?|percentages?|percent|proportions?|shares?|fraction)\b|%(?!\w)", re.IGNORECASE)
 _MEAN = re.compile(r"\b(?:average|mean)\b", re.IGNORECASE)
+_YEAR = re.compile(r"\b(?:19|20)\d\d\b")
+_RELATIVE = re.compile(
+    r"\b(?:last|past|ago|recent|recently|latest|today|yesterday|now|current|currently|this|since|until|next|old|age)\b",
+    re.IGNORECASE,
+)
 _SAME_BEGINNING = 4
+_WEAK_REPAIRS = ("GROUP BY needs", "which was joined")
+"""Repairs that make a statement run which seldom answers its question."""
 
 
 def doubts(tree: exp.Expr, question: str, answer: SqlAnswer | None = None) -> list[str]:
     """What is odd about a statement for this question, in words; [] if nothing is."""
     found = [f"the question does not speak of {v!r}" for v in invented(tree, question)]
-    grouped = tree.find(exp.Group, exp.Window, exp.Distinct) is not None
-    if _EACH.search(question) and tree.find(exp.AggFunc) and not grouped:
+    if _EACH.search(question) and _one_figure(tree):
         found.append("the question asks for each of several, the statement gives one figure")
     if _RATIO.search(question) and not tree.find(exp.Div, exp.Avg):
         found.append("the question asks for a ratio, the statement computes none")
     if _MEAN.search(question) and not tree.find(exp.Avg, exp.Div):
         found.append("the question asks for an average, the statement computes none")
+    if _YEAR.search(question) and not _RELATIVE.search(question) and uses_today(tree):
+        found.append("the question names its time, the statement counts from today")
     if answer is not None and [v for row in answer.table.rows for v in row] == [0]:
         found.append("the result is 0")
     return found
+
+
+def weak(repairs: Iterable[str]) -> list[str]:
+    """The repairs that leave a doubt."""
+    return [r for r in repairs if any(w in r for w in _WEAK_REPAIRS)]
+
+
+def _one_figure(tree: exp.Expr) -> bool:
+    """Whether the statement computes figures over all rows at once."""
+    if not isinstance(tree, exp.Select) or tree.args.get("group") is not None or tree.args.get("distinct") is not None:
+        return False
+    figures = [e.find(exp.AggFunc) for e in tree.expressions]
+    return all(f is not None and f.parent_select is tree for f in figures) and tree.find(exp.Window) is None
 
 
 def invented(tree: exp.Expr, question: str) -> list[str]:

@@ -76,12 +76,13 @@ class Trial:
         return candidate
 
     def _doubt(self, candidate: Candidate) -> None:
-        from agentkit_sql.asking.doubts import doubts
+        from agentkit_sql.asking.doubts import doubts, weak
         from agentkit_sql.binder.parsing import parsed
 
         tree, _, _ = parsed(candidate.sql, self.card.schema.dialect)
         if tree is not None:
-            candidate.doubts = [*candidate.unknown, *doubts(tree, self.question, candidate.answer)]
+            odd = doubts(tree, self.question, candidate.answer)
+            candidate.doubts = [*candidate.unknown, *weak(candidate.repairs), *odd]
 
     def _bind(self, candidate: Candidate) -> None:
         # what the database accepts is not repaired, but for what gives wrong figures

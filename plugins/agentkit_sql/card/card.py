@@ -82,6 +82,8 @@ class Card:
         notes = []
         if self.comments and (said := self.comment(table, column)):
             notes.append(said)
+        elif self.comments and column.name.lower() in _COUNTS and kind_is_number(column.type):
+            notes.append("a number to add up with SUM")
         found = self.frequent(table, column)[:values]
         if found and not _said_already(found, notes):
             shown = [f"'{v}'" if is_text(column) else v[:10] for v in found]
@@ -94,6 +96,14 @@ class Card:
     def _joins(self, chosen: Iterable[str]) -> list[Join]:
         shown = set(chosen)
         return [j for j in self.graph.joins if j.left in shown and j.right in shown][:_MOST_JOINS]
+
+
+_COUNTS = frozenset(("count", "cnt", "counts", "total_count", "quantity", "qty"))
+"""Names of columns that hold numbers of things: rows of such a table are not what is counted."""
+
+
+def kind_is_number(kind: str) -> bool:
+    return any(k in kind.lower() for k in ("int", "num", "dec", "real", "double", "float"))
 
 
 def short_type(kind: str) -> str:
