@@ -32,10 +32,6 @@ def read_features(
             raise TrainingError(
                 f"features: there is no option {name!r}.{suggest(name, known)} There are: {listed(known, 20)}."
             )
-    if given.get("missing") == "drop":
-        raise TrainingError(
-            "features: missing=drop is for your own code. Leave the rows out of the file, or use median."
-        )
     chosen = {name: _value(name, value) for name, value in given.items() if value is not None}
     if chosen.get("lags") or chosen.get("windows"):
         chosen.setdefault("time", time_column)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from agentkit_ml.engine.committee import Choice
     from agentkit_ml.engine.folds import Folds
     from agentkit_ml.engine.search import Search
+    from agentkit_ml.features import Columns
     from agentkit_ml.splits import Splitter
     from agentkit_ml.target import Target
 
@@ -90,6 +91,7 @@ def fit(job: Job, limit: Limit, ctx: ToolContext) -> Fitted:
     target = job.target
     train, test = job.splitter.hold_out()
     columns = columns_step(job.profile, job.columns)
+    train = _without_gaps(job, train, columns, ctx)
     compared = compared_rows(target, train, len(job.columns), limit.seconds, SEED)
     prepared = columns.transform(_raw(job, compared))
     search, folds = _search(job, limit, started, prepared, compared, len(train), ctx)
@@ -124,6 +126,22 @@ def _raw(job: Job, rows: NDArray[Any]) -> DataFrame:
 
     places = job.target.rows[rows]
     return pd.DataFrame({name: job.frame[name].iloc[places] for name in job.columns}, copy=False)
+
+
+def _without_gaps(job: Job, train: NDArray[Any], columns: Columns, ctx: ToolContext) -> NDArray[Any]:
+    """The training rows, without those that have gaps if that was asked for and they are few."""
+    from agentkit_ml.features import complete_rows
+
+    if job.options is None or job.options.missing != "drop":
+        return train
+    kept: NDArray[Any] = train[complete_rows(columns.transform(_raw(job, train)))]
+    left = len(train) - len(kept)
+    ctx.note(
+        f"{left} training rows with missing values left out."
+        if left
+        else "No rows left out: none of the training rows has missing values, or 5% and more have; the median is used."
+    )
+    return kept
 
 
 def _tell_of_part(compared: int, last: int, train: int, ctx: ToolContext) -> None:

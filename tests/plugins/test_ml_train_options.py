@@ -36,6 +36,20 @@ def test_lags_are_asked_for_as_an_object_and_help(tool: Tool) -> None:
     assert "6 rows before" in " ".join(lagged.features) or "lag" in " ".join(lagged.features).lower()
 
 
+def test_few_training_rows_with_gaps_are_left_out_if_asked_for(tool: Tool) -> None:
+    table = customers(400)
+    table.loc[::40, "noise"] = np.nan  # 10 of 400 rows
+    table.to_csv("few.csv", index=False)
+    table.loc[::4, "noise"] = np.nan
+    table.to_csv("many.csv", index=False)
+    asked: dict[str, Any] = {"target": "stays", "model": "linear", "trials": 2, "features": {"missing": "drop"}}
+    few, many = tool("train", dataset="few.csv", **asked), tool("train", dataset="many.csv", **asked)
+    assert 390 <= few.train_rows + few.test_rows < 400
+    assert any("training rows with missing values left out" in note for note in few.notes)
+    assert many.train_rows + many.test_rows == 400
+    assert any("No rows left out" in note for note in many.notes)
+
+
 def test_options_become_what_encode_step_takes() -> None:
     used = ["day", "shop", "x", "risk"]
     made = read_features({"lags": 1, "windows": [7], "orders": {"risk": ["low", "high"]}}, used, "day", "shop")
@@ -60,7 +74,6 @@ def test_options_become_what_encode_step_takes() -> None:
         ({"orders": {"rsik": ["low", "high"]}}, "'rsik' is not among"),
         ({"keep": "many"}, "keep is a whole number"),
         ({"interactions": "yes"}, "interactions is true or false"),
-        ({"missing": "drop"}, "Leave the rows out"),
     ],
 )
 def test_an_option_that_cannot_be_is_an_error_that_says_what_to_do(given: dict[str, Any], message: str) -> None:
