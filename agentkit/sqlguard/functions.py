@@ -14,53 +14,20 @@ def _words(*texts: str) -> frozenset[str]:
 
 
 CLASSES = _words(
-    # logic and choice
-    "And Or Xor Case If Coalesce Nullif Nvl2 Greatest Least Exists EqualNull DecodeCase IsNullValue Try Typeof",
-    # types
-    "Cast TryCast Convert Collate CastToStrType ToBoolean ToDouble ToNumber ToChar NumberToStr",
-    # aggregates and windows
-    """AnyValue ApproxDistinct ApproxQuantile ApproxQuantiles ApproxTopK ArgMax ArgMin ArrayAgg ArrayConcatAgg
-    ArrayUniqueAgg Avg BitwiseAndAgg BitwiseOrAgg BitwiseXorAgg Corr Count CountIf CovarPop CovarSamp CumeDist
-    DenseRank First FirstValue GroupConcat Grouping GroupingId Kurtosis Lag Last LastValue Lead LogicalAnd LogicalOr
-    Max Median Min Mode NthValue Ntile ObjectAgg PercentRank PercentileCont PercentileDisc Quantile Rank RegrAvgx
-    RegrAvgy RegrCount RegrIntercept RegrR2 RegrSlope RegrSxx RegrSxy RegrSyy RegrValx RegrValy RowNumber Skewness
-    Stddev StddevPop StddevSamp Sum Variance VariancePop""",
-    # numbers
-    """Abs Acos Acosh Asin Asinh Atan Atan2 Atanh BitwiseCount Cbrt Ceil Cos Cosh Cot Coth Degrees Exp Factorial
-    Floor IsInf IsNan Ln Log Nanvl Negative Pi Pow Radians Rand Rint Round SafeDivide Sign Sin Sinh Sqrt Tan Tanh Trunc
-    WidthBucket Uuid CosineDistance DotProduct EuclideanDistance JarowinklerSimilarity""",
-    # texts
-    """Ascii BitLength ByteLength Chr Concat ConcatWs Contains Decode Encode EndsWith Format FromBase64 Hex Initcap
-    Left Length Levenshtein Lower LowerHex MD5 MD5Digest Normalize Overlay Pad RegexpCount RegexpExtract
-    RegexpExtractAll RegexpFullMatch RegexpILike RegexpInstr RegexpLike RegexpReplace RegexpSplit RegexpSubstr Repeat
-    Replace Reverse Right SHA SHA2 SHA2Digest SHA1Digest Soundex Space Split SplitPart StartsWith StrPosition String
-    Strtok StringToArray Substring SubstringIndex ToBase64 Translate Trim Unhex Unicode Upper""",
-    # dates and times
-    """AddMonths ConvertTimezone CurrentDate CurrentDatetime CurrentTime CurrentTimestamp CurrentTimestampLTZ Date
-    DateAdd DateBin DateDiff DateFromParts DateFromUnixDate DateStrToDate DateSub DateToDateStr DateToDi DateTrunc
-    Datetime DatetimeAdd DatetimeDiff DatetimeSub DatetimeTrunc Day DayOfMonth DayOfWeek DayOfWeekIso DayOfYear Dayname
-    DiToDate Extract FromISO8601Date FromISO8601Timestamp GenerateDateArray GenerateTimestampArray Hour JustifyDays
-    JustifyHours JustifyInterval LastDay Localtime Localtimestamp MakeInterval Minute Month Monthname MonthsBetween
-    ParseDatetime ParseTime Quarter Second StrToDate StrToTime StrToUnix Time TimeAdd TimeDiff TimeFromParts TimeSlice
-    TimeStrToDate TimeStrToTime TimeStrToUnix TimeSub TimeToStr TimeToTimeStr TimeToUnix TimeTrunc Timestamp
-    TimestampAdd TimestampDiff TimestampFromParts TimestampSub TimestampTrunc TimestampTzFromParts ToDays TsOrDsAdd
-    TsOrDsDiff TsOrDsToDate TsOrDsToDateStr TsOrDsToDatetime TsOrDsToTime TsOrDsToTimestamp UnixDate UnixMicros
-    UnixMillis UnixSeconds UnixToStr UnixToTime UnixToTimeStr Week WeekOfYear Year YearOfWeek YearOfWeekIso""",
-    # arrays, maps, structs
-    """Array ArrayAll ArrayAny ArrayAppend ArrayConcat ArrayContainedBy ArrayContains ArrayContainsAll ArrayDistinct
-    ArrayExcept ArrayFilter ArrayFirst ArrayInsert ArrayIntersect ArrayLast ArrayMax ArrayMin ArrayOverlaps
-    ArrayPosition ArrayPrepend ArrayRemove ArrayReverse ArraySize ArraySlice ArraySort ArraySum ArrayToString ArraysZip
-    Explode ExplodingGenerateSeries Flatten GenerateSeries List Map MapFromEntries MapKeys MapSize Posexplode Reduce
-    StarMap Struct StructExtract ToArray ToMap Transform Unnest VarMap""",
-    # JSON
-    """JSONArray JSONArrayAgg JSONArrayContains JSONBContains JSONBContainsAllTopKeys JSONBContainsAnyTopKeys
-    JSONBContainsTopKey JSONBDeleteAtPath JSONBExists JSONBExtract JSONBExtractScalar JSONBObjectAgg JSONBPathExists
-    JSONExists JSONExtract JSONExtractArray JSONExtractScalar JSONFormat JSONKeys JSONObject JSONObjectAgg JSONRemove
-    JSONSet JSONStripNulls JSONType ParseJSON CheckJson FromJson JSONValueArray""",
-    # columns by pattern: of the tables that are visible
-    "Columns",
+    # logic, types, values
+    "And Or Xor Case If Exists Cast TryCast Collate Concat Array List Struct ToMap Map Columns",
+    # what has a syntax of its own
+    "Extract Trim StrPosition Substring Overlay GroupConcat Unnest",
+    "CurrentDate CurrentTime CurrentTimestamp CurrentDatetime Localtime Localtimestamp",
+    # operators
+    """Abs Pow Sqrt Cbrt StartsWith RegexpLike RegexpILike ArrayContainsAll ArrayContainedBy ArrayOverlaps MatchAgainst
+    JSONExtract JSONExtractScalar JSONBExtract JSONBExtractScalar JSONBContains JSONBContainsAllTopKeys
+    JSONBContainsAnyTopKeys JSONBContainsTopKey JSONBDeleteAtPath JSONBPathExists JSONBPathMatch""",
 )
-"""Names of the classes that sqlglot reads known functions into."""
+"""Names of the classes that the parser makes of operators and of functions with a syntax of their own."""
+
+SPECIAL = frozenset("CAST TRY_CAST EXTRACT TRIM POSITION SUBSTRING OVERLAY STRING_AGG".split())  # noqa: SIM905
+"""Functions whose arguments are more than a list. All others are read, checked and written by their name."""
 
 POSTGRES = _words(
     """abs acos acosd acosh age array_agg array_append array_cat array_dims array_length array_lower array_ndims
@@ -175,7 +142,7 @@ DUCKDB = _words(
         url_decode url_encode uuid uuidv4 uuidv7 var_pop var_samp variance vector_type wavg week weekday weekofyear
         weighted_avg width_bucket xor year yearweek current_localtime current_localtimestamp
         julian_day glob like regexp any all array values fill generate_subscripts sort_key create_sort_key
-        bitwise_and bitwise_or""",
+        columns bitwise_and bitwise_or""",
 )
 
 OF: dict[Dialect, frozenset[str]] = {"postgres": POSTGRES, "sqlite": SQLITE, "duckdb": DUCKDB}

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import re
-from typing import TYPE_CHECKING
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Any
 
 from agentkit.errors import SqlRefused, suggest
 from agentkit.sqlguard import functions, nodes
@@ -16,17 +17,18 @@ from agentkit.sqlguard.schema import Dialect
 from agentkit.sqlguard.sizes import bound
 
 if TYPE_CHECKING:
-    from sqlglot.expressions import Expr, Query
+    from sqlglot.expressions import Expr, Query, Values
 
 MOST_CHARACTERS = 100_000
 DEEPEST = 60
 """Levels of brackets; people and models stay far below."""
 _ONE = "Only one SELECT, set operation or VALUES is allowed. Nothing was run."
 _BRACKETS = re.compile(r"[()\[\]{}]")
+_RADIXES = ("0x", "0o", "0b")
 _HEX, _BITS = re.compile(r"[0-9A-Fa-f]*"), re.compile(r"[01]*")
 
 
-def parsed(sql: str, dialect: Dialect) -> Query:
+def parsed(sql: str, dialect: Dialect) -> Query | Values:
     """The tree of one SELECT, set operation or VALUES, each node of it allowed. Raises SqlRefused."""
     tree = _read(sql, dialect)
     try:
@@ -37,7 +39,7 @@ def parsed(sql: str, dialect: Dialect) -> Query:
     return tree
 
 
-def written(tree: Query, dialect: Dialect) -> str:
+def written(tree: Query | Values, dialect: Dialect) -> str:
     """The tree as the text that runs. Raises SqlRefused."""
     from sqlglot.errors import ErrorLevel, SqlglotError
 
@@ -49,8 +51,7 @@ def written(tree: Query, dialect: Dialect) -> str:
         raise SqlRefused(f"the statement cannot be written for {dialect}: {_plain(error)}.", "syntax") from None
 
 
-def _read(sql: str, dialect: Dialect) -> Query:
-    import sqlglot
+def _read(sql: str, dialect: Dialect) -> Query | Values:
     from sqlglot import exp
     from sqlglot.errors import SqlglotError
 
@@ -63,7 +64,7 @@ def _read(sql: str, dialect: Dialect) -> Query:
     if _depth(sql) > DEEPEST:
         raise _too_deep()
     try:
-        trees = [tree for tree in sqlglot.parse(sql, dialect=dialect) if tree is not None]
+        trees = [tree for tree in _trees(sql, dialect) if tree is not None]
     except RecursionError:
         raise _too_deep() from None
     except (SqlglotError, ValueError, TypeError, AttributeError, KeyError, IndexError) as error:
@@ -74,9 +75,51 @@ def _read(sql: str, dialect: Dialect) -> Query:
     if not trees:
         raise SqlRefused(f"there is no statement. {_ONE}", "one statement")
     tree = trees[0]
-    if not isinstance(tree, exp.Query):
+    if not isinstance(tree, (exp.Query, exp.Values)):
         raise SqlRefused(f"{_verb(tree)} is not allowed. {_ONE}", "read only")
     return tree
+
+
+def _trees(sql: str, dialect: Dialect) -> list[Expr | None]:
+    from sqlglot.dialects.dialect import Dialect as Sqlglot
+
+    known = Sqlglot.get_or_raise(dialect)
+    tokens = known.tokenize(sql)
+    _check_numbers(tokens, sql)
+    trees: list[Expr | None] = _parser_of(dialect)(dialect=known).parse(tokens, sql)
+    return trees
+
+
+def _check_numbers(tokens: list[Any], sql: str) -> None:
+    """Numbers that sqlglot reads in another way than databases do: 1_000 as `1 AS _000`, 0x1F as bits."""
+    for token, following in zip(tokens, [*tokens[1:], None], strict=True):
+        joined = following is not None and following.start == token.end + 1 and following.token_type.name == "VAR"
+        if (token.token_type.name == "NUMBER" and joined) or sql[token.start : token.start + 2].lower() in _RADIXES:
+            raise SqlRefused(f"{sql[token.start : token.end + 1]!r}: write numbers in plain decimal digits.", "syntax")
+
+
+@lru_cache
+def _parser_of(dialect: Dialect) -> Any:
+    """A parser that reads functions by their names alone.
+
+    sqlglot knows many functions, and writes some of them in another way than they came: near enough for translating,
+    not for a query whose result must not change. So with keys of JSON, which it would take for paths.
+    """
+    from sqlglot import exp
+    from sqlglot.dialects.dialect import Dialect as Sqlglot
+
+    usual = type(Sqlglot.get_or_raise(dialect).parser())
+    arrows = {"ARROW": exp.JSONExtract, "DARROW": exp.JSONExtractScalar}
+    operators = {
+        token: partial(_arrow, arrows[token.name]) if token.name in arrows else read
+        for token, read in usual.COLUMN_OPERATORS.items()
+    }
+    special = {name: read for name, read in usual.FUNCTION_PARSERS.items() if name in functions.SPECIAL}
+    return type("ByName", (usual,), {"FUNCTIONS": {}, "FUNCTION_PARSERS": special, "COLUMN_OPERATORS": operators})
+
+
+def _arrow(kind: type[Expr], _parser: Any, this: Expr, path: Expr) -> Expr:
+    return kind(this=this, expression=path, only_json_types=True)
 
 
 def _check(node: Expr, dialect: Dialect) -> None:
@@ -117,7 +160,8 @@ def _check_place(node: Expr, dialect: Dialect) -> None:
 def _check_function(node: Expr, name: str, dialect: Dialect) -> None:
     known = functions.OF[dialect]
     if name == "Anonymous":
-        called = node.name.lower()
+        # quoted, PostgreSQL tells letters apart: "UPPER" is not upper
+        called = node.name if dialect == "postgres" and hasattr(node.this, "quoted") else node.name.lower()
         if called not in known:
             raise SqlRefused(
                 f"the function {called!r} is not on the list of allowed ones.{suggest(called, known)} Functions of "

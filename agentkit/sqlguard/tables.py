@@ -11,7 +11,7 @@ from agentkit.sqlguard.policy import Policy, base
 from agentkit.sqlguard.schema import Dialect, Schema, TableInfo
 
 if TYPE_CHECKING:
-    from sqlglot.expressions import CTE, Expr, Query, Table
+    from sqlglot.expressions import CTE, Expr, Query, Table, Values
 
 Scope = dict[str, str]
 """The names of a WITH that hold at a place, and what they are called in the statement that runs."""
@@ -30,7 +30,7 @@ class Tables:
         for table in policy.visible.tables:
             self._visible.setdefault(self._folded(table.name), []).append(table)
 
-    def rewrite(self, tree: Query) -> Query:
+    def rewrite(self, tree: Query | Values) -> Query | Values:
         """Replace every table in the tree by its full name, or by the query that the policy has for it.
 
         Raises SqlRefused for a table that is not there or may not be read. A WITH of the name of a table gets another
@@ -51,7 +51,7 @@ class Tables:
             stack.extend((child, scope) for child in _children(node) if child is not with_)
         if replaced:
             _unqualify(tree, replaced)
-        result: Query = holder.this
+        result: Query | Values = holder.this
         return result
 
     def _open(self, with_: Expr, scope: Scope, stack: list[tuple[Expr, Scope]]) -> Scope:
@@ -179,7 +179,7 @@ def _alias(node: Table, identifier: Expr) -> None:
         alias.set("this", identifier.copy())
 
 
-def _unqualify(tree: Query, replaced: set[str]) -> None:
+def _unqualify(tree: Query | Values, replaced: set[str]) -> None:
     """Take the schema from columns of tables that a query stands for: `public.t.id` becomes `t.id`."""
     from sqlglot import exp
 

@@ -29,7 +29,7 @@ INSERT INTO customers VALUES (1, 'Ada', 'ada@example.org'), (2, 'Bo', 'bo@exampl
 INSERT INTO orders VALUES (1, 1, 10.50, '2024-01-05'), (2, 1, 20.00, '2024-02-10'), (3, 2, 5.25, '2024-02-11'),
   (4, 3, 99.99, '2024-03-01'), (5, 2, 1.00, '2024-03-02');
 INSERT INTO secrets VALUES ('{CANARY}');
-"""  # noqa: S608
+"""
 _POSTGRES = f"""
 CREATE SEQUENCE counter;
 CREATE FUNCTION bad() RETURNS int LANGUAGE plpgsql VOLATILE SECURITY DEFINER AS
@@ -39,7 +39,7 @@ CREATE SCHEMA hidden;
 CREATE TABLE hidden.vault (value text);
 INSERT INTO hidden.vault VALUES ('{CANARY}');
 GRANT SELECT ON customers, orders TO reader;
-"""  # noqa: S608
+"""
 
 
 class Shop(NamedTuple):

@@ -80,7 +80,7 @@ def bounded(sql: str, columns: list[tuple[str, int]], most: int) -> str:
     Arrays and values of other types are cut to their first elements, or made text, only where they are so long: never
     both in one column, so arrays keep `most` elements.
     """
-    kinds = [type_name(code) for _, code in columns]
+    kinds = [type_name(code) if psycopg.adapters.types.get(code) else "" for _, code in columns]
     if all(kind in _SHORT for kind in kinds):
         return sql
     shown = ", ".join(
