@@ -68,3 +68,9 @@ def register_databases() -> list[DatabaseSpec]:
             "The workspace's CSV, JSON, Parquet and Excel files as tables",
         ),
     ]
+
+
+@hookimpl
+def register_commands() -> dict[str, str]:
+    """`agentkit sql` and `agentkit db`."""
+    return {"db": "agentkit_sql.commands.db:db", "sql": "agentkit_sql.commands.sql:sql"}

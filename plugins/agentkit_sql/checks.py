@@ -1,0 +1,94 @@
+"""Is a database guarded? Each layer is tried with a statement that would change nothing even if it ran."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from agentkit.databases import Opening
+from agentkit.errors import AgentkitError, BadInput, SqlFailed, SqlRefused
+from agentkit.settings import DatabaseSettings
+from agentkit.specs import resolve
+from agentkit_sql.listing import quoted_name
+
+if TYPE_CHECKING:
+    from agentkit.calls import Services
+    from agentkit.databases import Engine
+    from agentkit.sqlguard.rows import Rows
+
+
+@dataclass(frozen=True)
+class Check:
+    """One look at one database. `remedy`: what to do, '' if nothing is wrong; SQL where that helps."""
+
+    database: str
+    check: str
+    ok: bool
+    detail: str
+    remedy: str = ""
+
+
+def checks(services: Services, name: str) -> list[Check]:
+    """Look at a database: reached, refused by the guard, refused by the engine alone, limits, policy, role."""
+    try:
+        database = services.databases.open(name)
+        schema = database.schema()
+    except AgentkitError as error:
+        return [Check(name, "reached", ok=False, detail=str(error), remedy="correct the URL, or start the server")]
+    given, name = name, database.name
+    found = [Check(name, "reached", ok=True, detail=f"{schema.dialect}, {len(schema.tables)} tables and views")]
+    if schema.tables:
+        probe = f"DELETE FROM {quoted_name(schema.tables[0])} WHERE 1 = 0"  # noqa: S608
+        found.append(_refused(name, "guard", "the statement's tree", lambda: database.run(probe)))
+        engine = _engine(services, given)
+        if engine is not None:
+            limits = services.databases.limits(given)
+            found.append(_refused(name, "engine", "the engine alone", lambda: engine.run(probe, limits)))
+            engine.close()
+    return [*found, _limits(services, given, name), _policy(services, given, name)]
+
+
+def _refused(name: str, check: str, who: str, run: Callable[[], Rows]) -> Check:
+    try:
+        run().close()
+    except (SqlRefused, SqlFailed) as error:
+        return Check(name, check, ok=True, detail=f"{who} refuses DELETE: {error}")
+    except AgentkitError as error:
+        return Check(name, check, ok=False, detail=str(error), remedy="try again; report it if it stays")
+    return Check(name, check, ok=False, detail=f"{who} ran DELETE (of no row)", remedy="do not use this database")
+
+
+def _limits(services: Services, given: str, name: str) -> Check:
+    limits = services.databases.limits(given)
+    told = f"{limits.seconds:g} s, {limits.rows:,} rows, {limits.bytes >> 20} MiB, {limits.cell >> 10} KiB a value"
+    return Check(name, "limits", ok=True, detail=told)
+
+
+def _policy(services: Services, given: str, name: str) -> Check:
+    options = services.settings.databases.get(given)
+    if not isinstance(options, DatabaseSettings):
+        return Check(name, "policy", ok=True, detail="none: every table and column may be read")
+    told = [
+        f"allow: {', '.join(options.allow)}" if options.allow is not None else "",
+        f"deny: {', '.join(options.deny)}" if options.deny else "",
+        f"filters on {', '.join(options.filters)}" if options.filters else "",
+        f"masks on {', '.join(options.masks)}" if options.masks else "",
+    ]
+    said = "; ".join(t for t in told if t) or "none: every table and column may be read"
+    return Check(name, "policy", ok=True, detail=said)
+
+
+def _engine(services: Services, name: str) -> Engine | None:
+    """A second engine of a configured database, without the guard before it; None if the name is not configured."""
+    configured = services.settings.databases.get(name, "files:" if name == "files" else name)
+    url = configured if isinstance(configured, str) else configured.url
+    scheme = url.partition(":")[0].partition("+")[0].lower()
+    spec = next((g.spec for g in services.plugins.databases.values() if scheme in g.spec.schemes), None)
+    if spec is None:
+        return None
+    try:
+        engine: Engine = resolve(spec.target)(Opening(name, url, services.settings, services.workspace))
+    except BadInput:
+        return None
+    return engine
