@@ -61,7 +61,8 @@ def ask(question: str, asking: Asking, earlier: Sequence[Example] = ()) -> SqlAn
     card = card_of(asking.database, asking.settings, values=steps.values, comments=steps.comments)
     if not card.schema.tables:
         raise BadInput(f"database {asking.database.name!r} has no tables that may be read.")
-    card = with_values(card, question, asking.database, asking.settings)
+    if steps.values:
+        card = with_values(card, question, asking.database, asking.settings)
     request = _request(question, card, asking, earlier)
     trial = Trial(asking.database, card, question, asking.settings.home, asking.limits, asking.today, steps)
     tried = _tried(request, trial, asking)

@@ -24,10 +24,12 @@ _FRESH_SECONDS = 24 * 3600.0
 """After a day the frequent values are read again."""
 _BUILD_SECONDS = 3.0
 _MORE_TABLES = 12
+_SMALL_SCHEMA = 40
+"""Tables up to which all values are read at once; of a larger schema those that a question hints at."""
 
 
 def card_of(database: Database, settings: Settings, *, values: bool = True, comments: bool = True) -> Card:
-    """The card of a database. Its values are read in at most 3 s, and not at all if `privacy.send_values` is false.
+    """The card of a database. Values are read of up to 40 tables, for 3 s; none if `privacy.send_values` is false.
 
     Raises what reading the schema raises, and SettingsError for a meaning that cannot be read.
     """
@@ -37,15 +39,15 @@ def card_of(database: Database, settings: Settings, *, values: bool = True, comm
     if values and settings.privacy.send_values:
         known = _kept(_file(database, schema, settings))
         missing = [t for t in schema.tables if table_key(t) not in known]
-        if missing:
+        if missing and len(schema.tables) <= _SMALL_SCHEMA:
             known |= frequent_values(database, missing, _BUILD_SECONDS)
             _keep(_file(database, schema, settings), known)
     return Card(schema, known, meaning, comments=comments)
 
 
 def with_values(card: Card, question: str, database: Database, settings: Settings) -> Card:
-    """The card with the values of the tables that a question hints at, where a large schema left no time for them."""
-    if not settings.privacy.send_values or not card.values or len(card.values) == len(card.names):
+    """The card of a large schema with the values of the tables that a question hints at; they are kept, too."""
+    if not settings.privacy.send_values or len(card.names) <= _SMALL_SCHEMA:
         return card
     hinted = [card.names[name] for name, score in rank(card, question)[:_MORE_TABLES] if score > 0]
     missing: list[TableInfo] = [t for t in hinted if table_key(t) not in card.values]

@@ -24,6 +24,10 @@ _FEW = 4
 """Tables that share a name by which they can be joined pairwise; more of them are joined by something else."""
 
 
+Owners = dict[str, list[tuple[TableInfo, Column]]]
+"""Lower-case column name -> the tables that have such a column."""
+
+
 @dataclass(frozen=True)
 class Join:
     """`left.columns[i] = right.columns_right[i]`; `declared` if the database or the user says so."""
@@ -137,6 +141,7 @@ def _declared(schema: Schema) -> Iterator[Join]:
 def _told_by_keys(schema: Schema) -> Iterator[Join]:
     """`order.customer_id` with `customer.id`, `city.state_name` with `state.state_name`, or a shared key's name."""
     owners = _owners(schema)
+    owned = {low: [(t, c) for t, c in found if _owns(t, low)] for low, found in owners.items()}
     homes = _declared_homes(schema)
     for table in schema.tables:
         for column in table.columns:
@@ -144,7 +149,7 @@ def _told_by_keys(schema: Schema) -> Iterator[Join]:
             if home and home.left != full_name(table):
                 yield Join(full_name(table), (column.name,), home.left, home.columns, declared=False)
                 continue
-            for other, name in _targets(table, column, owners):
+            for other, name in _targets(table, column, owners, owned):
                 yield Join(full_name(table), (column.name,), full_name(other), (name,), declared=False)
 
 
@@ -190,23 +195,21 @@ def _told_by_names(schema: Schema) -> Iterator[Join]:
                     yield Join(full_name(left), (name.name,), full_name(right), (other.name,), declared=False)
 
 
-def _owners(schema: Schema) -> dict[str, list[tuple[TableInfo, Column]]]:
-    owners: dict[str, list[tuple[TableInfo, Column]]] = defaultdict(list)
+def _owners(schema: Schema) -> Owners:
+    owners: Owners = defaultdict(list)
     for table in schema.tables:
         for column in table.columns:
             owners[column.name.lower()].append((table, column))
     return owners
 
 
-def _targets(
-    table: TableInfo, column: Column, owners: dict[str, list[tuple[TableInfo, Column]]]
-) -> Iterator[tuple[TableInfo, str]]:
+def _targets(table: TableInfo, column: Column, owners: Owners, owned: Owners) -> Iterator[tuple[TableInfo, str]]:
     """The columns that a column of this name points at."""
     low = column.name.lower()
     base = _base(low)
     if low in _GENERIC or _owns(table, low):
         return
-    homes = [(t, c.name) for t, c in owners[low] if t is not table and _owns(t, low)]
+    homes = [(t, c.name) for t, c in owned[low][:2] if t is not table]
     if base and not homes:
         # `parent_course_id`, `from_airport_code`: the key of another table with a role before it
         for key in ("id", *(base[at:] + low[len(base) :] for at in _word_starts(base))):
