@@ -110,12 +110,15 @@ def _parser_of(dialect: Dialect) -> Any:
 
     usual = type(Sqlglot.get_or_raise(dialect).parser())
     arrows = {"ARROW": exp.JSONExtract, "DARROW": exp.JSONExtractScalar}
-    operators = {
-        token: partial(_arrow, arrows[token.name]) if token.name in arrows else read
-        for token, read in usual.COLUMN_OPERATORS.items()
+    changed: dict[str, Any] = {
+        table: {
+            token: partial(_arrow, arrows[token.name]) if token.name in arrows else read
+            for token, read in getattr(usual, table, {}).items()
+        }
+        for table in ("COLUMN_OPERATORS", "JSON_OPERATORS")
     }
     special = {name: read for name, read in usual.FUNCTION_PARSERS.items() if name in functions.SPECIAL}
-    return type("ByName", (usual,), {"FUNCTIONS": {}, "FUNCTION_PARSERS": special, "COLUMN_OPERATORS": operators})
+    return type("ByName", (usual,), changed | {"FUNCTIONS": {}, "FUNCTION_PARSERS": special})
 
 
 def _arrow(kind: type[Expr], _parser: Any, this: Expr, path: Expr) -> Expr:
