@@ -18,7 +18,7 @@ from pydantic import Field
 from sqlglot import parse_one
 
 from agentkit import Agent
-from agentkit.errors import BadInput, SettingsError
+from agentkit.errors import BadInput, ProviderError, SettingsError
 from agentkit.testing import ScriptedChatModel
 from tests.sql.shop import ROWS, TABLES
 
@@ -212,6 +212,18 @@ class TestTelling:
         (workspace / "shop.meaning.yaml").write_text("tables:\n  orders:\n    columns:\n      total: {unit: EUR}\n")
         answer, _ = asked("SELECT id, total FROM orders", question="What are the totals of the orders?")
         assert answer.table.units == {"total": "EUR"}
+
+
+class TestProviders:
+    def test_a_provider_that_fails_is_told_without_a_stack(self) -> None:
+        with pytest.raises(ProviderError):
+            asked(ConnectionError("the line is cut"))
+
+    @pytest.mark.asyncio
+    async def test_the_async_twin_gives_the_same(self) -> None:
+        async with Agent(ScriptedChatModel(script=["SELECT count(*) FROM customers"])) as agent:
+            answer = await agent.asql("How many customers are there?")
+        assert answer.table.rows == [[4]]
 
 
 class TestSafety:

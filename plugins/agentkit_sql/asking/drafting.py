@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from agentkit.errors import AgentkitError
+from agentkit.models import explain
 from agentkit_sql.card.meaning import Example
 from agentkit_sql.card.words import telling
 
@@ -78,7 +80,14 @@ class Drafter:
         options: dict[str, Any] = {"max_tokens": _MOST_TOKENS}
         if constrained:
             options["response_format"] = self._shape()
-        return statement_in(self._model.bind(**options).invoke(messages).text)
+        try:
+            return statement_in(self._model.bind(**options).invoke(messages).text)
+        except AgentkitError:
+            raise
+        except Exception as error:
+            explained = explain(error, str(self._model._llm_type))  # noqa: SLF001 - the only name that all have
+            # not from the error itself: its text may hold a part of the key
+            raise explained from explained.__cause__
 
     def _shape(self) -> dict[str, Any]:
         schema = self._prompt.header.output or {}
