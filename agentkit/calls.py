@@ -19,6 +19,7 @@ from agentkit.context import cancellation
 from agentkit.datasets import Dataset, Workspace, open_dataset, resolve_name
 from agentkit.errors import AgentkitError, Cancelled, ToolFailed
 from agentkit.plugins import Plugins
+from agentkit.query_datasets import is_query, open_query
 from agentkit.redaction import redact
 from agentkit.settings import Settings
 from agentkit.storage import Storage
@@ -141,6 +142,8 @@ class CallContext:
         return self.services.workspace.path(name)
 
     def dataset(self, name: str) -> Dataset:
+        if is_query(name):
+            return open_query(name, self.databases, self.settings.home, self.note)
         found, note = resolve_name(name, self.services.workspace, self.by_model)
         if note:
             self.note(note)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import secrets
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -15,14 +14,16 @@ from agentkit.handles import Handle
 FOLDER = "tables"
 
 
-def keep(home: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> tuple[str, int]:
-    """Write rows, one after the other, to a file of their own: (handle, number of rows). Missing cells are empty.
+def keep(home: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]], name: str | None = None) -> tuple[str, int]:
+    """Write rows, one after the other, to a file: (handle, number of rows). Missing cells are empty.
+
+    `name` names the file and replaces one of that name; None: a new one.
 
     Raises StorageError where the disk says no; nothing half written stays then, nor if `rows` raises.
     """
     folder = home / "artifacts" / FOLDER
-    name = hashlib.sha256(secrets.token_bytes(16)).hexdigest()[:8]
-    path, part = folder / f"{name}.csv", folder / f".{name}.part"
+    name = name or secrets.token_hex(4)
+    path, part = folder / f"{name}.csv", folder / f".{name}.{secrets.token_hex(4)}.part"
     count = 0
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -32,7 +33,7 @@ def keep(home: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> t
             for row in rows:
                 writer.writerow(["" if cell is None else cell for cell in row])
                 count += 1
-        part.rename(path)
+        part.replace(path)
     except OSError as error:
         raise StorageError(f"the result cannot be written to {folder}: {error.strerror}. Free some space.") from error
     finally:

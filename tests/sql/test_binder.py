@@ -89,9 +89,34 @@ NAMES = {
         "SELECT full_name, salary FROM customers ORDER BY 1",
         "SELECT full_name, salary FROM employees ORDER BY 1",
     ),
+    "text in the quotes of names": (
+        'SELECT id FROM customers WHERE name = "Ada"',
+        "SELECT id FROM customers WHERE name = 'Ada'",
+    ),
+    "table that is not there and not used": (
+        "SELECT o.id FROM orders o JOIN invoices i ON i.order_id = o.id ORDER BY o.id",
+        "SELECT o.id FROM orders o ORDER BY o.id",
+    ),
     "schema that is not there": ("SELECT count(*) FROM shop.orders", "SELECT count(*) FROM orders"),
 }
 SHAPE = {
+    "condition on a rank": (
+        "SELECT name, rank() OVER (ORDER BY credit DESC) AS place FROM customers WHERE credit >= 0 AND place <= 2 "
+        "ORDER BY place",
+        "VALUES ('Ada', 1), ('Di', 2)",
+    ),
+    "mean of counts": (
+        "SELECT avg(count(*)) AS mean FROM orders GROUP BY customer_id",
+        "SELECT avg(n) FROM (SELECT count(*) AS n FROM orders GROUP BY customer_id) AS t",
+    ),
+    "alias of an aggregate in WHERE": (
+        "SELECT city, count(*) AS n FROM customers WHERE n > 1 AND active GROUP BY city",
+        "SELECT city, count(*) AS n FROM customers WHERE active GROUP BY city HAVING count(*) > 1",
+    ),
+    "rows are not ordered where there is one": (
+        "SELECT count(*) FROM orders ORDER BY ordered_at",
+        "SELECT count(*) FROM orders",
+    ),
     "grouping is not complete": (
         "SELECT status, rating, count(*) FROM orders GROUP BY status ORDER BY 1, 2",
         "SELECT status, rating, count(*) FROM orders GROUP BY status, rating ORDER BY 1, 2",

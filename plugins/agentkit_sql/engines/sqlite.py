@@ -27,6 +27,8 @@ from agentkit_sql.engines.sqlite_schema import read_schema
 _OPERATIONS = 2_000
 """Instructions of SQLite's machine between two looks at the clock: well under a millisecond."""
 _BATCH = 256
+_LONGEST = 64 << 20
+"""Bytes of a value or a row that SQLite reads at most."""
 _OPEN_SECONDS = 30.0
 _FIRST_WORD = re.compile(r"\s*(SELECT\b|WITH\b|VALUES\b|\()", re.IGNORECASE)
 _KINDS = {int: "integer", float: "real", str: "text", bytes: "blob"}
@@ -154,7 +156,7 @@ def _query(sql: str) -> str:
 
 def _bounds(limits: Limits) -> dict[int, int]:
     return {
-        sqlite3.SQLITE_LIMIT_LENGTH: max(limits.bytes, 1_000_000),
+        sqlite3.SQLITE_LIMIT_LENGTH: min(max(limits.bytes, 1_000_000), _LONGEST),
         sqlite3.SQLITE_LIMIT_SQL_LENGTH: 1_000_000,
         sqlite3.SQLITE_LIMIT_COLUMN: 2_000,
         sqlite3.SQLITE_LIMIT_EXPR_DEPTH: 500,
