@@ -101,8 +101,10 @@ NAMES = {
 }
 SHAPE = {
     "condition on a rank": (
-        "SELECT name, rank() OVER (ORDER BY credit DESC) AS place FROM customers WHERE credit >= 0 AND place <= 2 "
-        "ORDER BY place",
+        (
+            "SELECT name, rank() OVER (ORDER BY credit DESC) AS place FROM customers WHERE credit >= 0 AND place <= 2 "
+            "ORDER BY place"
+        ),
         "VALUES ('Ada', 1), ('Di', 2)",
     ),
     "mean of counts": (

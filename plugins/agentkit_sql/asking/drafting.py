@@ -84,7 +84,7 @@ class Drafter:
             return statement_in(self._model.bind(**options).invoke(messages).text)
         except AgentkitError:
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - providers raise what they like
             explained = explain(error, str(self._model._llm_type))  # noqa: SLF001 - the only name that all have
             # not from the error itself: its text may hold a part of the key
             raise explained from explained.__cause__

@@ -9,6 +9,7 @@ from sqlglot import exp
 from agentkit_sql.binder.scopes import from_items
 from agentkit_sql.card.card import Card
 from agentkit_sql.card.values import is_date, is_text
+from agentkit_sql.card.words import telling
 
 if TYPE_CHECKING:
     from agentkit.sqlguard.schema import TableInfo
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 _LONGEST = 320
 _FIGURES = {exp.Count: "number of", exp.Sum: "sum of", exp.Avg: "average", exp.Min: "smallest", exp.Max: "largest"}
 _FEW_VALUES = 8
+_NO_KINDS = frozenset(
+    ("name", "title", "description", "email", "phone", "url", "address", "label", "comment", "street")
+)
 
 
 def explanation(tree: exp.Expr) -> str:
@@ -63,7 +67,8 @@ def further(tree: exp.Expr, card: Card) -> list[str]:
 
 def _kinds(table: TableInfo, card: Card) -> list:  # type: ignore[type-arg]
     """The text columns whose frequent values are few and short: what one groups by."""
-    return [c for c in table.columns if is_text(c) and 1 < len(card.frequent(table, c)) <= _FEW_VALUES]
+    kinds = [c for c in table.columns if is_text(c) and 1 < len(card.frequent(table, c)) <= _FEW_VALUES]
+    return [c for c in kinds if not telling(c.name) & _NO_KINDS]
 
 
 def _shown(select: exp.Select) -> str:

@@ -90,7 +90,15 @@ class _Wrong:
         """Repair it in place and say how; None if there is no way or more than one."""
         if self.column.table and self.source is None and (meant := self._meant_alias()) is not None:
             return self._take(meant, self.column.name)
-        ways = (self._join_condition, self._ambiguous, self._key, self._other_source, self._missing_table, self._slip)
+        ways = (
+            self._quoted_text,
+            self._join_condition,
+            self._ambiguous,
+            self._key,
+            self._other_source,
+            self._missing_table,
+            self._slip,
+        )
         return next((told for way in ways if (told := way()) is not None), None)
 
     def problem(self) -> str:
@@ -107,6 +115,16 @@ class _Wrong:
         wanted = self.column.table.lower()
         named = [s for s in self._visible() if isinstance(s.node, exp.Table) and s.node.name.lower() == wanted]
         return named[0] if len(named) == 1 and named[0].has(self.column.name) is not False else None
+
+    def _quoted_text(self) -> str | None:
+        """`name = "Ada"`: a text in the quotes of names."""
+        compared = isinstance(self.column.parent, (exp.EQ, exp.NEQ, exp.Like, exp.ILike, exp.In))
+        written = isinstance(self.column.this, exp.Identifier) and self.column.this.quoted
+        name = self.column.name
+        if self.column.table or not (compared and written) or self.names.with_column(name):
+            return None
+        self.column.replace(exp.Literal.string(name))
+        return f'"{name}" is a text, not a name'
 
     def _join_condition(self) -> str | None:
         """`a.x = b.y` of two tables that are joined in one known way, whatever x and y were taken to be."""

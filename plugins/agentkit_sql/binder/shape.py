@@ -11,9 +11,9 @@ from agentkit_sql.binder.scopes import View, views
 def repair_shape(tree: exp.Expr, names: Names, repairs: list[str]) -> None:
     """Complete GROUP BY, move conditions on aggregates to HAVING, and write out aliases where they cannot stand."""
     for view in views(tree, names):
-        _aggregates_in_where(view, repairs)
         if names.schema.dialect == "postgres":
             _aliases(view, repairs)
+        _aggregates_in_where(view, repairs)
         if names.schema.dialect != "sqlite":
             _needless_order(view, repairs)
             _complete_group(view, repairs)
@@ -46,7 +46,8 @@ def _aliases(view: View, repairs: list[str]) -> None:
             whole = isinstance(column.parent, (exp.Ordered, exp.Group)) and clause in {"order", "group"}
             meant = aliases[column.name.lower()]
             # a column of a table goes before an alias in a condition
-            if whole or view.owners(column.name) or (clause == "where" and _aggregated(meant, view)):
+            ungrouped = clause == "where" and _aggregated(meant, view) and view.select.args.get("group") is None
+            if whole or view.owners(column.name) or ungrouped or meant.find(exp.Window):
                 continue
             column.replace(exp.paren(meant.copy()) if isinstance(meant, exp.Binary) else meant.copy())
             repairs.append(f"{column.name} is written out in {clause.upper()}")

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from agentkit.databases import Database
 
 FREQUENT = 4
+EXAMPLES = 2
+"""Values that are shown of a column without frequent ones."""
 _SAMPLE_ROWS = 10_000
 _LONGEST = 40
 _MOST_COLUMNS = 60
@@ -58,21 +60,28 @@ def _of_table(database: Database, table: TableInfo) -> dict[str, list[str]]:
     columns = [c for c in table.columns if is_text(c) or is_date(c)]
     columns = [c for c in columns if not _SECRET.search(c.name)][:_MOST_COLUMNS]
     found: dict[str, list[str]] = {}
+    repeated: set[str] = set()
     if not columns:
         return found
     try:
-        for name, value in _rows(database, _statement(table, columns)):
+        for name, value, times in _rows(database, _statement(table, columns)):
+            if times > 1:
+                repeated.add(name)
             if len(value) <= _LONGEST and not _OPAQUE.search(value):
                 found.setdefault(name, []).append(value)
     except AgentkitError:
         return {}
-    return found
+    # where every row has its own value, two show how they are written; a date has its first and last
+    return {
+        name: values if name in repeated or len(values) < FREQUENT else values[:EXAMPLES]
+        for name, values in found.items()
+    }
 
 
-def _rows(database: Database, statement: str) -> Iterator[tuple[str, str]]:
-    for name, value, *_ in database.run(statement):
+def _rows(database: Database, statement: str) -> Iterator[tuple[str, str, int]]:
+    for name, value, times in database.run(statement):
         if value is not None and str(value).strip():
-            yield str(name), str(value)
+            yield str(name), str(value), int(times)
 
 
 def _statement(table: TableInfo, columns: list[Column]) -> str:
@@ -93,8 +102,8 @@ def _statement(table: TableInfo, columns: list[Column]) -> str:
     every = " UNION ALL ".join(parts)
     return (
         f"WITH sample AS (SELECT * FROM {source} LIMIT {_SAMPLE_ROWS}), counted AS ({every}), "  # noqa: S608
-        f"ranked AS (SELECT c, v, row_number() OVER (PARTITION BY c ORDER BY n DESC, v) AS r FROM counted) "
-        f"SELECT c, v FROM ranked WHERE r <= {FREQUENT} ORDER BY c, r"
+        f"ranked AS (SELECT c, v, n, row_number() OVER (PARTITION BY c ORDER BY n DESC, v) AS r FROM counted) "
+        f"SELECT c, v, n FROM ranked WHERE r <= {FREQUENT} ORDER BY c, r"
     )
 
 
