@@ -346,6 +346,18 @@ def test_a_table_of_another_schema_gets_its_name() -> None:
     assert bound.sql in {"SELECT orders.total FROM sales.orders", "SELECT orders.total FROM sales.orders AS orders"}
 
 
+@pytest.mark.parametrize(
+    ("sql", "right"),
+    [
+        ("SELECT EXTRACT(YEAR FROM y.year) FROM y", "SELECT y.year FROM y"),
+        ("SELECT DATE_TRUNC('day', y.weekday) FROM y", "SELECT y.weekday FROM y"),
+    ],
+)
+def test_a_column_that_is_a_part_of_a_date_is_that_part(sql: str, right: str) -> None:
+    table = TableInfo("y", (Column("year", "integer"), Column("weekday", "text")))
+    assert bind(sql, Schema("postgres", (table,))).sql == right
+
+
 def test_joins_that_a_user_knows_are_used() -> None:
     from agentkit_sql.card.joins import join_graph
 
