@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +15,12 @@ from agentkit.errors import BadInput, MissingExtra
 from agentkit_sql.outputs import replacing
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
     from agentkit_sql.answer import SqlAnswer
 
 _BLUE = "#0072B2"
 _LONGEST = 32
-_MOST_TICKS = 12
 _DPI = 140
 
 
@@ -35,30 +37,47 @@ def draw(answer: SqlAnswer, path: Path) -> Path:
         from matplotlib.figure import Figure
     except ImportError:
         raise MissingExtra("pictures need matplotlib: pip install 'agentkit-ml[ml]'") from None
-    names = [_label(row[0]) for row in answer.table.rows]
     values = [_number(row[-1]) for row in answer.table.rows]
-    bars = answer.figure == "bar"
-    figure = Figure(figsize=(6.4, max(2.4, 0.28 * len(names) + 1.2) if bars else 4.0), layout="constrained")
+    height = max(2.4, 0.28 * len(values) + 1.2) if answer.figure == "bar" else 4.0
+    figure = Figure(figsize=(6.4, height), layout="constrained")
     axes = figure.subplots()
-    if bars:
-        axes.barh(range(len(names)), values, color=_BLUE)
-        axes.set_yticks(range(len(names)), names)
-        axes.invert_yaxis()
-        axes.set_xlabel(_head(answer, -1))
-        axes.set_ylabel(_head(answer, 0))
+    if answer.figure == "bar":
+        _bars(axes, answer, values)
     else:
-        order = sorted(range(len(names)), key=lambda i: names[i])
-        axes.plot(range(len(names)), [values[i] for i in order], color=_BLUE, marker="o", markersize=3)
-        step = max(1, math.ceil(len(names) / _MOST_TICKS))
-        axes.set_xticks(range(0, len(names), step), [names[i] for i in order[::step]], rotation=45, ha="right")
-        axes.set_ylabel(_head(answer, -1))
-        axes.set_xlabel(_head(answer, 0))
+        _line(axes, answer, values)
     axes.spines[["top", "right"]].set_visible(False)
     with replacing(path) as part, warnings.catch_warnings():
         # names may be written in scripts that the font lacks: boxes are no reason to fail
         warnings.simplefilter("ignore")
         figure.savefig(part, dpi=_DPI, format="png")
     return path
+
+
+def _bars(axes: Axes, answer: SqlAnswer, values: list[float]) -> None:
+    axes.barh(range(len(values)), values, color=_BLUE)
+    axes.set_yticks(range(len(values)), [_label(row[0]) for row in answer.table.rows])
+    axes.invert_yaxis()
+    axes.set_ylabel(_head(answer, 0))
+    axes.set_xlabel(_head(answer, -1))
+
+
+def _line(axes: Axes, answer: SqlAnswer, values: list[float]) -> None:
+    """Dates stand where they belong, so that a month without rows is a gap in the scale."""
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+    points = sorted(zip((_day(row[0]) for row in answer.table.rows), values, strict=True))
+    axes.plot([day for day, _ in points], [value for _, value in points], color=_BLUE, marker="o", markersize=3)  # type: ignore[arg-type]
+    locator = AutoDateLocator()  # type: ignore[no-untyped-call]
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+    axes.set_xlabel(_head(answer, 0))
+    axes.set_ylabel(_head(answer, -1))
+
+
+def _day(value: Any) -> datetime:
+    """A date, a month `2024-03` or an instant, without its zone."""
+    text = str(value)
+    return datetime.fromisoformat(text if len(text) > 7 else f"{text}-01").replace(tzinfo=None)
 
 
 def _head(answer: SqlAnswer, column: int) -> str:

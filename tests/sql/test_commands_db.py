@@ -178,8 +178,8 @@ class TestExport:
                     # the export has begun when its file is there
                     if list(workspace.glob(".o.csv.*.part")):
                         admin.execute(
-                            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'agentkit' "
-                            "AND datname = current_database() AND pid <> pg_backend_pid()"
+                            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                            "WHERE application_name = 'agentkit' AND datname = 'shop' AND pid <> pg_backend_pid()"
                         )
                     time.sleep(0.02)
 
@@ -226,7 +226,8 @@ class TestCheck:
 
     def test_a_policy_is_told(self, cli: Cli, workspace: Path) -> None:
         (workspace / "agentkit.toml").write_text(
-            '[databases.shop]\nurl = "sqlite:///shop.db"\ndeny = ["employees"]\nmasks = {"customers.name" = "partial"}\n'
+            '[databases.shop]\nurl = "sqlite:///shop.db"\ndeny = ["employees"]\n'
+            'masks = {"customers.name" = "partial"}\n'
         )
         done = cli("db", "check")
         assert done.code == 0

@@ -111,4 +111,6 @@ class Session:
         from agentkit.cli.models import offer_embedded
 
         self._asked = True
-        offer_embedded(Agent(self.services.model_name, settings=self.services.settings, plugins=self.services.plugins))
+        opened = self.services
+        with Agent(opened.model_name, settings=opened.settings, plugins=opened.plugins) as agent:
+            offer_embedded(agent)
