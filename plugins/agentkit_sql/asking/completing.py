@@ -22,6 +22,7 @@ def complete(tree: exp.Expr, question: str, dialect: str, *, groups: bool = True
     done: list[str] = []
     _plain_ratio(tree, question, done)
     _drop_limit(tree, question, done)
+    _limit_to_top(tree, question, done)
     if tree.args.get("distinct") is None and not tree.is_star:
         if groups:
             _show_groups(tree, done)
@@ -44,6 +45,34 @@ def _drop_limit(tree: exp.Select, question: str, done: list[str]) -> None:
         return
     tree.set("limit", None)
     done.append(f"all rows, not the first {count.this}")
+
+
+def _limit_to_top(tree: exp.Select, question: str, done: list[str]) -> None:
+    """`the top five` of rows in an order are five; `which city has the most` asks for one."""
+    if tree.args.get("limit") is not None or tree.args.get("order") is None:
+        return
+    said = re.search(rf"\b(?:top|first|best)\s+(\d{{1,3}}|{'|'.join(_WORTH)})\b", question, re.IGNORECASE)
+    count = _WORTH.get(said[1].lower(), said[1]) if said else "1" if _asks_for_one(question) else None
+    if count is not None:
+        tree.set("limit", exp.Limit(expression=exp.Literal.number(count)))
+        done.append(f"the first {count}")
+
+
+def _asks_for_one(question: str) -> bool:
+    one = re.search(
+        r"\b(?:(?:which|what) \w+ (?:has|is|was)|who (?:has|is|was)|what (?:is|was) the (?:name|title|id)) .*"
+        r"\b(?:most|highest|lowest|least|largest|smallest|longest|shortest|oldest|youngest|latest|earliest)\b",
+        question,
+        re.IGNORECASE,
+    )
+    several = re.search(
+        r"\b(?:each|every|per|order(?:ed)?|sort(?:ed)?|rank(?:ed)?|list|all)\b", question, re.IGNORECASE
+    )
+    return one is not None and several is None
+
+
+_NAMED = ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_WORTH = {word: str(number) for number, word in enumerate(_NAMED, 2)}
 
 
 def _plain_ratio(tree: exp.Select, question: str, done: list[str]) -> None:

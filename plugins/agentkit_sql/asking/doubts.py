@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 _EACH = re.compile(r"\b(?:for each|for every|per|by each|in each|of each|each)\b", re.IGNORECASE)
 _RATIO = re.compile(r"\b(?:ratios?|percentages?|percent|proportions?|shares?|fraction)\b|%(?!\w)", re.IGNORECASE)
 _MEAN = re.compile(r"\b(?:average|mean)\b", re.IGNORECASE)
+_EXTREME = re.compile(
+    r"(?<!at )\b(?:most|highest|lowest|least|largest|smallest|biggest|longest|shortest|oldest|youngest|cheapest|best"
+    r"|worst|top)\b",
+    re.IGNORECASE,
+)
+_WITHOUT = re.compile(r"\b(?:never|without|haven't|hasn't|didn't|don't|doesn't|not yet|no longer)\b", re.IGNORECASE)
 _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
 _RELATIVE = re.compile(
     r"\b(?:last|past|ago|recent|recently|latest|today|yesterday|now|current|currently|this|since|until|next|old|age)\b",
@@ -38,9 +44,29 @@ def doubts(tree: exp.Expr, question: str, answer: SqlAnswer | None = None) -> li
         found.append("the question asks for an average, the statement computes none")
     if _YEAR.search(question) and not _RELATIVE.search(question) and uses_today(tree):
         found.append("the question names its time, the statement counts from today")
+    if _EXTREME.search(question) and not tree.find(exp.Order, exp.Max, exp.Min, exp.Window):
+        found.append("the question asks for the most or the least of something, the statement orders nothing")
+    if _WITHOUT.search(question) and not tree.find(exp.Not, exp.NEQ, exp.Is, exp.Except, exp.Boolean):
+        found.append("the question asks for what is not, the statement excludes nothing")
+    found += [f"the question says {said}, the statement does not" for said in _left_out(tree, question)]
     if answer is not None and [v for row in answer.table.rows for v in row] == [0]:
         found.append("the result is 0")
     return found
+
+
+def _left_out(tree: exp.Expr, question: str) -> list[str]:
+    """Numbers and quoted texts of the question that a statement has nothing of."""
+    written = tree.sql().lower()
+    numbers = set(re.findall(r"\d+(?:\.\d+)?", written))
+    asked = question.partition("\nInstructions:")[0]
+    texts = re.findall(r"(?:^|\s)(['\"])(.{2,40}?)\1(?=[\s,.?!;)]|$)", asked)
+    missing = [repr(text) for _, text in texts if not any(w in written for w in text.lower().split())]
+    bare = re.sub(r"(['\"]).*?\1", " ", asked).replace(",", "")
+    for number in re.findall(r"(?<![\w.-])\d+(?![\w.-])", bare):
+        near = {number, str(int(number) + 1), str(int(number) - 1)}
+        if not near & numbers and not any(number in n for n in numbers):
+            missing.append(number)
+    return missing
 
 
 def weak(repairs: Iterable[str]) -> list[str]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from agentkit.errors import AgentkitError
+from agentkit.sqlguard.limits import Limits
 from agentkit.sqlguard.schema import Column, TableInfo
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ FREQUENT = 4
 EXAMPLES = 2
 """Values that are shown of a column without frequent ones."""
 _SAMPLE_ROWS = 10_000
+_LIMITS = Limits(rows=2_000, seconds=2.0)
 _LONGEST = 40
 _MOST_COLUMNS = 60
 _SECRET = re.compile(r"passw|secret|token|api_?key|hash|salt|credential|ssn", re.IGNORECASE)
@@ -79,7 +81,7 @@ def _of_table(database: Database, table: TableInfo) -> dict[str, list[str]]:
 
 
 def _rows(database: Database, statement: str) -> Iterator[tuple[str, str, int]]:
-    for name, value, times in database.run(statement):
+    for name, value, times in database.run(statement, _LIMITS):
         if value is not None and str(value).strip():
             yield str(name), str(value), int(times)
 
