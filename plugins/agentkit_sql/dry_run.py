@@ -47,6 +47,9 @@ class DryRun:
     def explain(self, sql: str) -> str:
         return self._database.explain(sql)
 
+    def check_role(self) -> tuple[list[str], str]:
+        return self._database.check_role()
+
     def close(self) -> None:
         self._database.close()
 

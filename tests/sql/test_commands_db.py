@@ -221,8 +221,19 @@ class TestCheck:
         found = {(c["database"], c["check"]): c for c in json.loads(done.out)}
         for database in ("shop", "pg"):
             for layer in ("reached", "guard", "engine", "limits", "policy"):
-                assert found[database, layer]["ok"], found[database, layer]
+                assert found[database, layer]["state"] == "ok", found[database, layer]
         assert "DELETE" in found["pg", "engine"]["detail"]
+
+    def test_a_role_that_can_do_more_is_warned_of_with_the_sql_for_a_right_one(
+        self, cli: Cli, workspace: Path, postgres_named: None, reader: str
+    ) -> None:
+        done = cli("db", "check", "--db", "pg")
+        assert done.code == 0
+        assert "warn  pg  role" in done.out
+        assert "is a superuser" in done.out
+        assert "CREATE ROLE" in done.out
+        (workspace / "agentkit.toml").write_text(f'[databases]\npg = "{reader}"\n')
+        assert "is a superuser" not in cli("db", "check").out
 
     def test_a_policy_is_told(self, cli: Cli, workspace: Path) -> None:
         (workspace / "agentkit.toml").write_text(
@@ -237,5 +248,5 @@ class TestCheck:
         (workspace / "shop.db").unlink()
         done = cli("db", "check")
         assert done.code == 1
-        assert "FAIL  shop  reached" in done.out
+        assert "fail  shop  reached" in done.out
         assert "there is no file 'shop.db'" in done.out

@@ -100,7 +100,8 @@ def keep(question: str, statement: str, db: str | None, as_json: bool) -> None:
 def check(db: str | None, as_json: bool) -> int:
     """Check that databases are guarded: each layer is tried, without an effect if it failed.
 
-    Without --db every configured database is checked. The exit code is 1 if something is wrong.
+    Without --db every configured database is checked. A role of PostgreSQL that can do more than SELECT is warned of,
+    with the SQL for a right one. The exit code is 1 if a layer fails.
 
     \b
     Examples:
@@ -117,7 +118,7 @@ def check(db: str | None, as_json: bool) -> int:
         print_json([asdict(c) for c in found])
     else:
         for c in found:
-            click.echo(f"{'ok  ' if c.ok else 'FAIL'}  {c.database}  {c.check:8}  {c.detail}")
+            click.echo(f"{c.state:4}  {c.database}  {c.check:8}  {c.detail}")
             if c.remedy:
-                click.echo(f"      {c.remedy.replace(chr(10), chr(10) + '      ')}")
-    return 0 if all(c.ok for c in found) else 1
+                click.echo("      " + c.remedy.replace("\n", "\n      "))
+    return 1 if any(c.state == "fail" for c in found) else 0
