@@ -14,7 +14,7 @@ from agentkit_sql.asking.settings import SqlSettings, Steps
 from agentkit_sql.asking.telling import finished, nothing_found, off_topic
 from agentkit_sql.asking.trying import Candidate, Clock, Trial
 from agentkit_sql.card.cache import card_of, with_values
-from agentkit_sql.card.choose import fitting, tokens
+from agentkit_sql.card.choose import fitting
 from agentkit_sql.card.meaning import Example
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from agentkit_sql.card.card import Card
 
 Progress = Callable[[str, float | None], None]
-_OWN_ROOM = 550
-"""Tokens of the prompt that the card cannot have: rules, examples, the question."""
+_LETTERS_A_TOKEN = 3
+"""Of sentences, with room for the form of the answer."""
 _LEAST_ROOM = 400
 _SMALL_MODELS_CANDIDATES = 3
 
@@ -75,11 +75,12 @@ def ask(question: str, asking: Asking, earlier: Sequence[Example] = ()) -> SqlAn
 def _request(question: str, card: Card, asking: Asking, earlier: Sequence[Example]) -> Request:
     meaning = card.meaning
     near = nearest_examples(question, meaning.examples) if asking.steps.examples else ()
-    beside = " ".join([question, *meaning.notes, *meaning.metrics.values()])
-    beside += " ".join(e.question + e.sql for e in (*near, *earlier))
-    room = max(_LEAST_ROOM, asking.options.prompt_tokens - _OWN_ROOM - tokens(beside))
-    text, _ = fitting(card, " ".join([question, *(e.question for e in earlier)]), room)
-    return Request(question, text, dict(meaning.metrics), meaning.notes, near, tuple(earlier))
+    request = Request(question, "", dict(meaning.metrics), meaning.notes, near, tuple(earlier))
+    prompt = asking.prompts.get(f"sql-{card.schema.dialect}")
+    beside = sum(len(m.text) for m in prompt.render(**request.inputs()))
+    room = max(_LEAST_ROOM, asking.options.prompt_tokens - beside // _LETTERS_A_TOKEN)
+    text, _ = fitting(card, " ".join([question, *(e.question + e.sql for e in earlier)]), room)
+    return replace(request, card=text)
 
 
 def _tried(request: Request, trial: Trial, asking: Asking) -> list[Candidate]:

@@ -36,6 +36,14 @@ class Request:
     near: tuple[Example, ...] = ()
     earlier: tuple[Example, ...] = ()
 
+    def inputs(self) -> dict[str, Any]:
+        """As the prompt file takes it."""
+        return {
+            "card": self.card, "question": self.question, "metrics": self.metrics, "notes": list(self.notes),
+            "examples_near": [{"question": e.question, "sql": e.sql} for e in self.near],
+            "earlier": [{"question": e.question, "sql": e.sql} for e in self.earlier],
+        }  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -67,13 +75,8 @@ class Drafter:
         """
         constrained = self._constrained and not plain
         messages: list[tuple[str, str]] = [
-            (m.role, m.text)
-            for m in self._prompt.render(
-                card=request.card, question=request.question, metrics=request.metrics, notes=list(request.notes),
-                examples_near=[_as_dict(e) for e in request.near], earlier=[_as_dict(e) for e in request.earlier],
-                plain=not constrained,
-            )
-        ]  # fmt: skip
+            (m.role, m.text) for m in self._prompt.render(**request.inputs(), plain=not constrained)
+        ]
         if failed is not None:
             said = json.dumps({"sql": failed.sql}, ensure_ascii=False) if constrained else failed.sql
             messages += [("assistant", said), ("user", self._correction.text("user", cause=failed.cause))]
@@ -128,7 +131,3 @@ def nearest_examples(question: str, examples: Sequence[Example], most: int = _NE
             scored.append((shared, example))
     scored.sort(key=lambda item: -item[0])
     return tuple(example for _, example in reversed(scored[:most]))
-
-
-def _as_dict(example: Example) -> dict[str, str]:
-    return {"question": example.question, "sql": example.sql}
