@@ -44,6 +44,9 @@ class Database(Protocol):
     def explain(self, sql: str) -> str:
         """The engine's plan, without running the statement. Raises what `run` would raise before its first row."""
 
+    def check_role(self) -> tuple[list[str], str]:
+        """What the database's user can do beyond reading, and the SQL for a right one; ([], '') if that is nothing."""
+
     def close(self) -> None:
         """Give back what was opened; the database opens again when it is used again."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 from agentkit.errors import SqlRefused
@@ -68,7 +69,7 @@ class GuardedDatabase:
         except BaseException as error:
             self._audit.stopped(self.name, sql, error)
             raise
-        rows.on_end = lambda: self._audit.ran(self.name, sql, rows)
+        rows.on_end = partial(self._audit.ran, self.name, sql)
         return rows
 
     def explain(self, sql: str) -> str:
@@ -78,6 +79,15 @@ class GuardedDatabase:
         except BaseException as error:
             self._audit.stopped(self.name, sql, error)
             raise
+
+    def check_role(self) -> tuple[list[str], str]:
+        """What the database's user can do beyond reading, and the SQL for a right one; ([], '') where that is nothing.
+
+        Engines of files have no users. Raises DatabaseUnavailable.
+        """
+        check = getattr(self._engine, "check_role", None)
+        told: tuple[list[str], str] = check() if check is not None else ([], "")
+        return told
 
     def close(self) -> None:
         """Close the engine; the schema is read again when the database is used again."""

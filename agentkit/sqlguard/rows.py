@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -44,7 +45,7 @@ class Rows:
         self.cut: set[Cut] = set()
         self.exhausted = False
         self.error: BaseException | None = None
-        self.on_end: Callable[[], None] = lambda: None
+        self.on_end: Callable[[Rows], None] = lambda _rows: None
         self._source = source
         self._limits = limits
         self._close = close
@@ -91,7 +92,12 @@ class Rows:
         if self._ended is None:
             self._ended = time.monotonic()
             self._close()
-            self.on_end()
+            self.on_end(self)
+
+    def __del__(self) -> None:
+        # rows that nobody read to the end: their connection would hold its locks until it is collected
+        with contextlib.suppress(Exception):
+            self.close()
 
     def __enter__(self) -> Self:
         return self

@@ -6,11 +6,11 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from agentkit_sql.answer import SqlAnswer
 
 from agentkit.calls import CallContext, Services, call_directly
 from agentkit.errors import BadInput, DatasetError, HandleError, SqlRefused
 from agentkit.settings import load_settings
-from agentkit_sql.answer import SqlAnswer
 
 
 @pytest.fixture

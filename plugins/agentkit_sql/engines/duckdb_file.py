@@ -55,8 +55,9 @@ class DuckdbEngine:
     def _connect(self, limits: Limits) -> duckdb.DuckDBPyConnection:
         path = existing(self._name, self._path)
         try:
-            connection = duckdb.connect(str(path), read_only=True, config=duckdb_run.settings(limits))
-            duckdb_run.close_the_doors(connection)
+            # connections of one process share what they open, so they are all opened with the doors closed
+            config = duckdb_run.settings(limits) | duckdb_run.CLOSED
+            connection = duckdb.connect(str(path), read_only=True, config=config)
         except duckdb.Error as error:
             raise DatabaseUnavailable(
                 f"database {self._name!r}: {path.name!r} cannot be opened: {duckdb_run.plain(error)}. Is it a DuckDB "

@@ -30,6 +30,12 @@ LOCKED = {
 }
 """Settings that no statement needs otherwise; external access and configuration are locked when all is open."""
 
+CLOSED: dict[str, str | bool | int | float | list[str]] = {
+    "enable_external_access": "false",
+    "lock_configuration": "true",
+}
+"""The doors: no file, no network, no extension, and no way to open them again. The second one comes last."""
+
 
 def settings(limits: Limits) -> dict[str, str | bool | int | float | list[str]]:
     """LOCKED with bounds of memory, and of what may be written to the temporary folder when that is not enough."""
@@ -42,8 +48,8 @@ def settings(limits: Limits) -> dict[str, str | bool | int | float | list[str]]:
 
 def close_the_doors(connection: duckdb.DuckDBPyConnection) -> None:
     """No file, no network, no extension, no setting from here on; nothing can open them again."""
-    connection.execute("SET enable_external_access = false")
-    connection.execute("SET lock_configuration = true")
+    for setting, value in CLOSED.items():
+        connection.execute(f"SET {setting} = {value}")
 
 
 def run(connection: duckdb.DuckDBPyConnection, sql: str, limits: Limits, name: str, close: Callable[[], None]) -> Rows:

@@ -92,11 +92,23 @@ class PostgresEngine:
             query = compose.SQL("EXPLAIN SELECT * FROM (\n{}\n) AS explained").format(compose.SQL(_trusted(sql)))
             return "\n".join(row[0] for row in connection.execute(query, binary=True).fetchall())
 
+    def check_role(self) -> tuple[list[str], str]:
+        """What the role can do beyond SELECT, a sentence each, and the SQL for a right one. Raises DatabaseUnavailable.
+
+        The SQL is '' if there is nothing to say.
+        """
+        from agentkit_sql.engines.postgres_role import advice, right_role
+
+        connection = self._connect(Limits(seconds=_CATALOG_SECONDS), as_it_is=True)
+        with contextlib.closing(connection), self._explained(connection):
+            told = advice(connection)
+            return told, right_role(connection) if told else ""
+
     def close(self) -> None:
         """Nothing stays open between statements."""
 
-    def _connect(self, limits: Limits) -> psycopg.Connection[tuple[Any, ...]]:
-        """A connection in a read-only transaction with the limits set."""
+    def _connect(self, limits: Limits, *, as_it_is: bool = False) -> psycopg.Connection[tuple[Any, ...]]:
+        """A connection in a read-only transaction with the limits set; `as_it_is`: a superuser stays one."""
         milliseconds = max(1, round(limits.seconds * 1000))
         try:
             connection = psycopg.connect(**self._parameters, autocommit=True, prepare_threshold=None)  # type: ignore[arg-type]
@@ -106,11 +118,12 @@ class PostgresEngine:
                 "URL, user and password."
             ) from None
         widened(connection)
+        less = _LESS if not as_it_is and connection.info.parameter_status("is_superuser") == "on" else ""
         with self._explained(connection):
             connection.execute(
                 f"BEGIN READ ONLY; SET LOCAL statement_timeout = {milliseconds}; "
                 f"SET LOCAL lock_timeout = {min(milliseconds, 5_000)}; "
-                f"{_LESS if connection.info.parameter_status('is_superuser') == 'on' else ''}"
+                f"{less}"
                 "SET LOCAL idle_in_transaction_session_timeout = '10min'; "
                 "SET LOCAL standard_conforming_strings = on; SET LOCAL client_connection_check_interval = '2s'"
             )
