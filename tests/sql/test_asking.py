@@ -141,6 +141,12 @@ class TestSmallModels:
                           question="How many orders are there for each status?", model=Small)  # fmt: skip
         assert answer.table.rows == [[4]]
 
+    def test_a_condition_that_the_question_does_not_speak_of_goes_if_it_stays_in_all_drafts(self) -> None:
+        sql = "SELECT count(*) FROM employees WHERE salary > 0 AND full_name = 'Eve Boss'"
+        answer, _ = asked(sql, question="How many employees have a salary?")
+        assert answer.table.rows == [[2]]
+        assert "the question does not speak of 'Eve Boss'" not in answer.assumptions
+
     def test_one_candidate_can_be_wanted(self, workspace: Path) -> None:
         with (workspace / "agentkit.toml").open("a") as file:
             file.write("[sql]\ncandidates = 1\ncorrections = 0\n")

@@ -153,6 +153,21 @@ SHAPE = {
     ),
 }
 KINDS = {
+    "number against a truth": ("SELECT count(*) FROM orders WHERE rating = true", "SELECT 1"),
+    "number as a condition": ("SELECT count(*) FROM products WHERE stock AND price > 1", "SELECT 2"),
+    "number as a condition of CASE": (
+        "SELECT sum(CASE WHEN stock THEN 1 ELSE 0 END) FROM products",
+        "SELECT 2",
+    ),
+    "day against a month": (
+        "SELECT id FROM orders WHERE ordered_at = '2024-02' ORDER BY id",
+        "SELECT id FROM orders WHERE id IN (2, 3) ORDER BY id",
+    ),
+    "day against a year": ("SELECT count(*) FROM customers WHERE joined >= '2024'", "SELECT 1"),
+    "seconds of a difference of dates": (
+        "SELECT EXTRACT(EPOCH FROM DATE '2023-01-07' - joined) FROM customers WHERE id = 1",
+        "SELECT 172800",
+    ),
     "truth against a number": (
         "SELECT name FROM customers WHERE active = 0",
         "SELECT name FROM customers WHERE active = false",
@@ -344,6 +359,13 @@ def test_a_table_of_another_schema_gets_its_name() -> None:
     orders = replace(shop().tables[2], schema="sales")
     bound = bind("SELECT orders.total FROM orders", Schema("postgres", (orders,)))
     assert bound.sql in {"SELECT orders.total FROM sales.orders", "SELECT orders.total FROM sales.orders AS orders"}
+
+
+def test_numbers_that_are_stored_as_text_are_compared_and_added_as_numbers() -> None:
+    schema = Schema("postgres", (TableInfo("y", (Column("amount", "text"),)),))
+    assert bind("SELECT SUM(amount) FROM y", schema).sql == "SELECT SUM(CAST(amount AS DECIMAL)) FROM y"
+    above = bind("SELECT 1 FROM y WHERE amount > 5", schema).sql
+    assert above == "SELECT 1 FROM y WHERE CAST(amount AS DECIMAL) > 5"
 
 
 @pytest.mark.parametrize(

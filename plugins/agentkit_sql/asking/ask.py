@@ -9,10 +9,12 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from agentkit.errors import BadInput
+from agentkit_sql.asking.doubts import without_invented
 from agentkit_sql.asking.drafting import Drafter, Failure, Request, nearest_examples
 from agentkit_sql.asking.settings import SqlSettings, Steps
 from agentkit_sql.asking.telling import finished, nothing_found, off_topic
 from agentkit_sql.asking.trying import Candidate, Clock, Trial
+from agentkit_sql.binder.parsing import parsed
 from agentkit_sql.card.cache import card_of, with_values
 from agentkit_sql.card.choose import fitting
 from agentkit_sql.card.meaning import Example
@@ -110,7 +112,17 @@ def _tried(request: Request, trial: Trial, asking: Asking) -> list[Candidate]:
         repeated = any(again.sql == c.sql for c in tried)
         tried.append(again)
         corrections = 0 if repeated else corrections - 1
-    return tried
+    return [*tried, *_without_invented(tried, trial)]
+
+
+def _without_invented(tried: Sequence[Candidate], trial: Trial) -> list[Candidate]:
+    """One more candidate if the best has conditions that the question does not speak of: the same without them."""
+    best = choose(tried)
+    if best is None or not best.doubts or not trial.steps.completion:
+        return []
+    tree, _, _ = parsed(best.sql, trial.card.schema.dialect)
+    plainer = without_invented(tree, trial.question) if tree is not None else None
+    return [trial.run(plainer.sql(dialect=trial.card.schema.dialect))] if plainer is not None else []
 
 
 def cause_of(candidate: Candidate) -> str | None:

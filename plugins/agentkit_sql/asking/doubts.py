@@ -102,5 +102,26 @@ def invented(tree: exp.Expr, question: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def without_invented(tree: exp.Expr, question: str) -> exp.Expr | None:
+    """A copy without the conditions in WHERE on values that the question does not speak of; None if there are none."""
+    made_up, changed = set(invented(tree, question)), False
+    copy = tree.copy()
+    for select in copy.find_all(exp.Select):
+        where = select.args.get("where")
+        if where is None:
+            continue
+        parts = list(where.this.flatten()) if isinstance(where.this, exp.And) else [where.this]
+        kept = [p for p in parts if not _only_of(p, made_up)]
+        if len(kept) < len(parts):
+            changed = True
+            select.set("where", exp.Where(this=exp.and_(*(p.copy() for p in kept))) if kept else None)
+    return copy if changed else None
+
+
+def _only_of(condition: exp.Expr, made_up: set[str]) -> bool:
+    texts = [n.name for n in condition.find_all(exp.Literal) if n.is_string]
+    return bool(texts) and all(t in made_up for t in texts) and condition.find(exp.Query) is None
+
+
 def _alike(word: str, asked: str) -> bool:
     return word == asked or (min(len(word), len(asked)) >= _SAME_BEGINNING and word[:4] == asked[:4])

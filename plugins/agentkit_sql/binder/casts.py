@@ -28,7 +28,9 @@ def repair_casts(tree: exp.Expr, names: Names, repairs: list[str]) -> None:
             elif isinstance(node, exp.Round):
                 _rounding(node, view, repairs, names)
             elif isinstance(node, (exp.Sum, exp.Avg)):
-                _truths(node, view, repairs)
+                _addends(node, view, repairs)
+            elif isinstance(node, (exp.Where, exp.And, exp.Or, exp.Not, exp.If)):
+                _condition(node, view, repairs)
             elif isinstance(node, (exp.Extract, exp.TimestampTrunc)):
                 _moment(node, view, repairs)
 
@@ -37,20 +39,16 @@ def _comparison(node: exp.Binary, view: View, repairs: list[str]) -> None:
     for mine, other in (("this", "expression"), ("expression", "this")):
         left, right = node.args[mine], node.args[other]
         kind = kind_of(left, view)
-        if kind == "boolean" and isinstance(right, exp.Literal) and right.this.lower() in _TRUTH:
-            if right.is_string:
-                continue
-            node.set(other, exp.Boolean(this=_TRUTH[right.this.lower()]))
+        if kind == "text" and isinstance(left, exp.Column):
+            _text(node, mine, other, view, repairs)
+        elif kind == "boolean" and _number(right) and right.this in _TRUTH:
+            node.set(other, exp.Boolean(this=_TRUTH[right.this]))
             repairs.append(f"{left.sql()} is true or false, not {right.this}")
-        elif kind == "text" and isinstance(left, exp.Column) and _number(right):
-            node.set(other, exp.Literal.string(right.this))
-            repairs.append(f"{left.sql()} holds text: {right.this} is written in quotes")
-        elif kind == "text" and isinstance(left, exp.Column) and kind_of(right, view) in _TIMES:
-            node.set(mine, exp.cast(left.copy(), "DATE"))
-            repairs.append(f"{left.sql()} holds dates as text")
-        elif kind == "text" and isinstance(left, exp.Column) and _whole_number_column(right, view):
-            node.set(other, exp.cast(right.copy(), "TEXT"))
-            repairs.append(f"{right.sql()} is compared as text")
+        elif kind == "integer" and isinstance(right, exp.Boolean):
+            node.set(other, exp.Literal.number(1 if right.this else 0))
+            repairs.append(f"{left.sql()} is 1 or 0, not true or false")
+        elif kind in _TIMES and mine == "this" and _part_of_date(node, left, right):
+            repairs.append(f"{left.sql()} is compared by its {'month' if '-' in right.name else 'year'}")
         elif kind == "interval" and _number(right):
             node.set(other, exp.Interval(this=exp.Literal.string(f"{right.this} days")))
             repairs.append(f"{left.sql()} is a length of time: {right.this} days")
@@ -59,12 +57,34 @@ def _comparison(node: exp.Binary, view: View, repairs: list[str]) -> None:
 _TRUTH = {"1": True, "0": False}
 
 
+def _text(node: exp.Binary, mine: str, other: str, view: View, repairs: list[str]) -> None:
+    """A text column against a number, a date, or a column of numbers."""
+    left, right = node.args[mine], node.args[other]
+    if _number(right) and isinstance(node, (exp.EQ, exp.NEQ)):
+        node.set(other, exp.Literal.string(right.this))
+        repairs.append(f"{left.sql()} holds text: {right.this} is written in quotes")
+    elif _number(right):
+        node.set(mine, exp.cast(left.copy(), "DECIMAL"))
+        repairs.append(f"{left.sql()} holds numbers as text")
+    elif kind_of(right, view) in _TIMES:
+        node.set(mine, exp.cast(left.copy(), "DATE"))
+        repairs.append(f"{left.sql()} holds dates as text")
+    elif isinstance(right, exp.Column) and kind_of(right, view) == "integer":
+        node.set(other, exp.cast(right.copy(), "TEXT"))
+        repairs.append(f"{right.sql()} is compared as text")
+
+
+def _part_of_date(node: exp.Binary, left: exp.Expr, right: exp.Expr) -> bool:
+    """`day = '2024-03'` and `day >= '2024'`: the month or the year of the day, in the place of the day."""
+    if not right.is_string or not re.fullmatch(r"\d{4}(-\d{2})?", right.name):
+        return False
+    form = "YYYY-MM" if "-" in right.name else "YYYY"
+    node.set("this", exp.func("TO_CHAR", left.copy(), exp.Literal.string(form), dialect="postgres"))
+    return True
+
+
 def _number(node: exp.Expr) -> bool:
     return isinstance(node, exp.Literal) and not node.is_string
-
-
-def _whole_number_column(node: exp.Expr, view: View) -> bool:
-    return isinstance(node, exp.Column) and kind_of(node, view) == "integer"
 
 
 def _pattern(node: exp.Binary, view: View, repairs: list[str]) -> None:
@@ -87,9 +107,22 @@ def _divides_floats(node: exp.Expr, view: View) -> bool:
     return any(kind_of(c, view) == "float" for c in node.find_all(exp.Cast)) and kind_of(node, view) in {"", "float"}
 
 
-def _truths(node: exp.AggFunc, view: View, repairs: list[str]) -> None:
+def _condition(node: exp.Expr, view: View, repairs: list[str]) -> None:
+    """A whole number that stands as a condition."""
+    for key in ("this", "expression") if isinstance(node, exp.Binary) else ("this",):
+        part = node.args.get(key)
+        if isinstance(part, exp.Column) and kind_of(part, view) == "integer":
+            node.set(key, exp.NEQ(this=part.copy(), expression=exp.Literal.number(0)))
+            repairs.append(f"{part.sql()} is a number: it is true if it is not 0")
+
+
+def _addends(node: exp.AggFunc, view: View, repairs: list[str]) -> None:
+    """Truths and numbers that are stored as text, so that they can be added up."""
     inner = node.this
-    if kind_of(inner, view) == "boolean" and not isinstance(inner, exp.Distinct):
+    if kind_of(inner, view) == "text" and isinstance(inner, exp.Column):
+        repairs.append(f"{inner.sql()} holds numbers as text")
+        node.set("this", exp.cast(inner.copy(), "DECIMAL"))
+    elif kind_of(inner, view) == "boolean" and not isinstance(inner, exp.Distinct):
         repairs.append(f"{inner.sql()} is counted as 1 where it is true")
         case = exp.Case(ifs=[exp.If(this=inner.copy(), true=exp.Literal.number(1))], default=exp.Literal.number(0))
         node.set("this", case if isinstance(node, exp.Sum) else exp.cast(case, "DECIMAL"))
@@ -114,3 +147,6 @@ def _moment(node: exp.Expr, view: View, repairs: list[str]) -> None:
         # a difference of dates is a number of days already
         repairs.append(f"{inner.sql()} is a number of days")
         node.replace(inner.copy())
+    elif kind == "integer" and part == "epoch" and isinstance(inner.unnest(), exp.Sub):
+        repairs.append(f"{inner.sql()} is a number of days, of 86400 seconds each")
+        node.replace(exp.Mul(this=exp.paren(inner.unnest().copy()), expression=exp.Literal.number(86_400)))
