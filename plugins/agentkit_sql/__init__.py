@@ -66,6 +66,7 @@ def register_databases() -> list[DatabaseSpec]:
             f"{engines}.files:open_files",
             ("files",),
             "The workspace's CSV, JSON, Parquet and Excel files as tables",
+            (".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".parquet", ".pq", ".xlsx", ".xlsm", ".gz"),
         ),
     ]
 

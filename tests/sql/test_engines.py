@@ -24,7 +24,10 @@ from tests.sql.conftest import LIMITS, Shop, opened
 
 ENGINES = ("postgres", "sqlite", "duckdb")
 ENDLESS = "WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
-MANY = "WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 5000) SELECT i, 'xxxxxxxxxx' AS x FROM n"
+MANY = (
+    "WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 5000) "
+    "SELECT i, 'xxxxxxxxxx' AS x FROM n"
+)
 
 
 @pytest.fixture
