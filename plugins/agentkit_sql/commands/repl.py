@@ -24,7 +24,7 @@ HELP = """Ask in words, or type a SELECT. A question can go on from the one befo
   /keep [QUESTION]  keep the last answer as an example for questions like it
   /export FILE      write all rows of the last answer to FILE.csv or FILE.parquet
   /new              forget what was asked before
-  /help             this
+  /help             this; a line that ends with \\ goes on in the next one
   /exit             end"""
 
 _GOES_ON = re.compile(
@@ -47,7 +47,7 @@ def converse(session: Session, form: Format, *, show_sql: bool, steps: bool) -> 
     talk = Talk(session, form, show_sql=show_sql, steps=steps)
     while True:
         try:
-            said = input("\nsql> ").strip()
+            said = _typed()
         except EOFError:
             click.echo()
             return 0
@@ -62,6 +62,14 @@ def converse(session: Session, form: Format, *, show_sql: bool, steps: bool) -> 
             click.echo("\n(stopped)", err=True)
         except AgentkitError as error:
             click.echo(f"agentkit: {error}", err=True)
+
+
+def _typed() -> str:
+    """What a person says; a line that ends with a backslash goes on in the next one."""
+    said = input("\nsql> ").strip()
+    while said.endswith("\\"):
+        said = f"{said[:-1].rstrip()}\n{input('...> ')}".strip()
+    return said
 
 
 class Talk:
@@ -139,7 +147,7 @@ class Talk:
             raise BadInput("say where to: `/export FILE.csv` or `/export FILE.parquet`.")
         path = output_file(str(Path(name)), (".csv", ".parquet"), force=False)
         done = export(self._session.database.run(answer.sql, export_limits(self._session.limits)), path)
-        click.echo(f"{done.rows:,} rows in {path}", err=True)
+        click.echo(f"{done.rows:,} row{'' if done.rows == 1 else 's'} in {path}", err=True)
 
     def _new(self, _rest: str) -> None:
         self._last, self._question = None, ""

@@ -45,7 +45,8 @@ def export(what: str, output: str, db: str | None, limit: int | None, force: boo
     if as_json:
         print_json(asdict(done))
     else:
-        click.echo(f"{done.rows:,} rows, {done.columns} columns in {done.file}", err=True)
+        rows = f"{done.rows:,} row{'' if done.rows == 1 else 's'}"
+        click.echo(f"{rows}, {done.columns} columns in {done.file}", err=True)
     if done.cut:
         advice = "--limit raises it" if "rows" in done.cut else "leave out long columns, or write parts"
         click.echo(f"agentkit: the file is not all of it, a limit cut it ({', '.join(done.cut)}): {advice}.", err=True)
