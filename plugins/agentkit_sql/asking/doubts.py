@@ -36,29 +36,30 @@ _WEAK_REPAIRS = ("GROUP BY needs", "which was joined")
 def doubts(tree: exp.Expr, question: str, answer: SqlAnswer | None = None) -> list[str]:
     """What is odd about a statement for this question, in words; [] if nothing is."""
     found = [f"the question does not speak of {v!r}" for v in invented(tree, question)]
-    if _EACH.search(question) and _one_figure(tree):
+    # what follows the first line are remarks on how to answer
+    asked = question.strip().partition("\n")[0]
+    if _EACH.search(asked) and _one_figure(tree):
         found.append("the question asks for each of several, the statement gives one figure")
-    if _RATIO.search(question) and not tree.find(exp.Div, exp.Avg):
+    if _RATIO.search(asked) and not tree.find(exp.Div, exp.Avg):
         found.append("the question asks for a ratio, the statement computes none")
-    if _MEAN.search(question) and not tree.find(exp.Avg, exp.Div):
+    if _MEAN.search(asked) and not tree.find(exp.Avg, exp.Div):
         found.append("the question asks for an average, the statement computes none")
-    if _YEAR.search(question) and not _RELATIVE.search(question) and uses_today(tree):
+    if _YEAR.search(asked) and not _RELATIVE.search(question) and uses_today(tree):
         found.append("the question names its time, the statement counts from today")
-    if _EXTREME.search(question) and not tree.find(exp.Order, exp.Max, exp.Min, exp.Window):
+    if _EXTREME.search(asked) and not tree.find(exp.Order, exp.Max, exp.Min, exp.Window):
         found.append("the question asks for the most or the least of something, the statement orders nothing")
-    if _WITHOUT.search(question) and not tree.find(exp.Not, exp.NEQ, exp.Is, exp.Except, exp.Boolean):
+    if _WITHOUT.search(asked) and not tree.find(exp.Not, exp.NEQ, exp.Is, exp.Except, exp.Boolean):
         found.append("the question asks for what is not, the statement excludes nothing")
-    found += [f"the question says {said}, the statement does not" for said in _left_out(tree, question)]
+    found += [f"the question says {said}, the statement does not" for said in _left_out(tree, asked)]
     if answer is not None and [v for row in answer.table.rows for v in row] == [0]:
         found.append("the result is 0")
     return found
 
 
-def _left_out(tree: exp.Expr, question: str) -> list[str]:
+def _left_out(tree: exp.Expr, asked: str) -> list[str]:
     """Numbers and quoted texts of the question that a statement has nothing of."""
     written = tree.sql().lower()
     numbers = set(re.findall(r"\d+(?:\.\d+)?", written))
-    asked = question.partition("\nInstructions:")[0]
     texts = re.findall(r"(?:^|\s)(['\"])(.{2,40}?)\1(?=[\s,.?!;)]|$)", asked)
     missing = [repr(text) for _, text in texts if not any(w in written for w in text.lower().split())]
     bare = re.sub(r"(['\"]).*?\1", " ", asked).replace(",", "")
