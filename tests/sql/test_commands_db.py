@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import csv
+import inspect
 import json
+import re
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import click
 import psycopg
 import pyarrow.parquet as pq
 import pytest
@@ -250,3 +255,38 @@ class TestCheck:
         assert done.code == 1
         assert "fail  shop  reached" in done.out
         assert "there is no file 'shop.db'" in done.out
+
+
+def test_the_python_of_the_page_runs(workspace: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "sql-commands.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```python\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    exec(compile(block, "sql-commands.md", "exec"), {})
+    assert pq.read_table(workspace / "orders.parquet").num_rows == 4
+
+
+def commands() -> Iterator[tuple[str, click.Command]]:
+    from agentkit_sql.commands.db import db
+    from agentkit_sql.commands.sql import sql
+
+    yield "sql", sql
+    yield from ((f"db {name}", command) for name, command in db.commands.items())
+
+
+@pytest.mark.parametrize(("name", "command"), commands())
+def test_help_has_examples_and_the_page_names_every_option(name: str, command: click.Command) -> None:
+    assert f"\n  agentkit {name}" in inspect.cleandoc(str(command.help))
+    page = (Path(__file__).parents[2] / "docs" / "cli.md").read_text(encoding="utf-8")
+    (section,) = (s for s in page.split("\n## ") if s.startswith(f"agentkit {name.partition(' ')[0]}\n"))
+    section += page.partition("\n## ")[0]
+    options = [o for p in command.params if isinstance(p, click.Option) for o in p.opts if o.startswith("--")]
+    assert [o for o in options if f"`{o}" not in section and f"{o}`" not in section] == []
+
+
+def test_the_commands_are_shown_and_loaded_without_anything_heavy() -> None:
+    program = (
+        "import sys\nfrom agentkit_sql.commands.db import db\nfrom agentkit_sql.commands.sql import sql\n"
+        "heavy = 'sqlglot duckdb psycopg pyarrow pandas numpy pydantic matplotlib langchain_core'.split()\n"
+        "print([m for m in heavy if m in sys.modules])\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ended.stdout == "[]\n"
