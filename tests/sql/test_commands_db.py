@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -264,12 +264,11 @@ def test_the_python_of_the_page_runs(workspace: Path) -> None:
     assert pq.read_table(workspace / "orders.parquet").num_rows == 4
 
 
-def commands() -> Iterator[tuple[str, click.Command]]:
+def commands() -> list[tuple[str, click.Command]]:
     from agentkit_sql.commands.db import db
     from agentkit_sql.commands.sql import sql
 
-    yield "sql", sql
-    yield from ((f"db {name}", command) for name, command in db.commands.items())
+    return [("sql", sql), *((f"db {name}", command) for name, command in db.commands.items())]
 
 
 @pytest.mark.parametrize(("name", "command"), commands())
