@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import re
 import threading
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
+from urllib.parse import quote
 
 from agentkit.errors import BadInput, suggest
 from agentkit.redaction import redact
@@ -147,7 +150,8 @@ class Databases:
         if spec is None:
             known = sorted({s for g in self._plugins.databases.values() for s in g.spec.schemes})
             raise BadInput(f"database {redact(name)!r}: no plugin opens {scheme!r} URLs (known: {', '.join(known)}).")
-        engine: Engine = resolve(spec.target)(Opening(name, options.url, self._settings, self._workspace))
+        url = _with_variables(name, options.url)
+        engine: Engine = resolve(spec.target)(Opening(name, url, self._settings, self._workspace))
         return engine
 
     def _spec(self, scheme: str) -> DatabaseSpec | None:
@@ -169,6 +173,17 @@ class Databases:
         known = self.names()
         shown = redact(wanted)
         return BadInput(f"there is no database {shown!r}.{suggest(shown, known)} Databases: {', '.join(known)}.")
+
+
+def _with_variables(name: str, url: str) -> str:
+    """The URL with `${NAME}` replaced by variables of the environment, percent-encoded. Raises BadInput."""
+
+    def value(found: re.Match[str]) -> str:
+        if found[1] not in os.environ:
+            raise BadInput(f"database {name!r}: the environment has no variable {found[1]!r}, which its URL needs.")
+        return quote(os.environ[found[1]], safe="")
+
+    return re.sub(r"\$\{(\w+)\}", value, url)
 
 
 def limits_of(options: DatabaseSettings) -> Limits:

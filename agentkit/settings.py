@@ -103,9 +103,10 @@ class TraceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class DatabaseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A database and what may be read of it (docs/sql-safety.md).
 
+    `url` may hold `${NAME}` for a variable of the environment, so that no password stands in the file.
     `allow` (None: everything) and `deny`: tables and columns as `table`, `schema.table`, `table.column`, with `*`.
     `filters`: table -> SQL condition on its rows. `masks`: column -> how its values are shown. `meaning`: what its
-    names do not tell (docs/sql.md).
+    names do not tell (docs/sql.md). `seconds` and `rows` are the limits of one statement.
     """
 
     url: str
@@ -225,16 +226,26 @@ def _risky(values: dict[str, Any]) -> list[str]:
         found.append("model")
     if "://" in str(values.get("fallbacks", "")):
         found.append("fallbacks")
+    databases = values.get("databases")
+    if isinstance(databases, dict):
+        found += [f"databases.{name}" for name, database in databases.items() if _leads_out(database)]
     approvals = values.get("approvals")
     if isinstance(approvals, dict) and "allow" in approvals.values():
         found.append("approvals")
     return found
 
 
+def _leads_out(database: Any) -> bool:
+    """True for a database whose URL takes a variable of the environment along, or names a file outside the folder."""
+    url = str(database.get("url", "") if isinstance(database, dict) else database)
+    path = url.partition(":///")[2]
+    return "${" in url or path.startswith(("/", "~")) or ".." in path.split("/")
+
+
 def _drop(values: dict[str, Any], keys: list[str]) -> None:
     for key in keys:
-        table, _, leaf = key.rpartition(".")
-        (values[table] if table else values).pop(leaf)
+        table, _, leaf = key.partition(".")
+        (values[table] if leaf else values).pop(leaf or table)
 
 
 def _convert(values: dict[str, Any], shape: type[Section], where: str) -> Section:

@@ -148,6 +148,9 @@ RISKY = {
     "model": 'model = "http://elsewhere.example/v1#m"',
     "fallbacks": 'fallbacks = ["local", "https://elsewhere.example/v1#m"]',
     "approvals": '[approvals]\npredict = "allow"',
+    "databases.far": '[databases]\nfar = "sqlite:////srv/data/x.db"',
+    "databases.up": '[databases.up]\nurl = "duckdb:///../x.duckdb"',
+    "databases.key": '[databases]\nkey = "postgresql://${OPENAI_API_KEY}@elsewhere.example/x"',
 }
 
 
