@@ -14,7 +14,7 @@ import pytest
 from agentkit_sql.binder import bind
 
 from agentkit.settings import load_settings
-from agentkit.sqlguard.schema import Column, Schema, TableInfo
+from agentkit.sqlguard.schema import Column, Dialect, Schema, TableInfo
 from agentkit.storage import Storage
 from tests.sql.shop import ROWS, TABLES, shop
 
@@ -401,24 +401,43 @@ def test_binding_takes_milliseconds() -> None:
     assert (time.perf_counter() - start) / 20 < 0.1
 
 
-class TestSqlite:
-    """What SQLite does not have, written as it has it."""
+ELSEWHERE = {
+    "month": (
+        "SELECT to_char(ordered_at, 'YYYY-MM') AS m FROM orders GROUP BY m ORDER BY m",
+        "2024-01",
+    ),
+    "year": ("SELECT extract(year FROM ordered_at) FROM orders LIMIT 1", 2024),
+    "quarter": ("SELECT extract(quarter FROM ordered_at) FROM orders LIMIT 1", 1),
+    "day of week": ("SELECT extract(dow FROM ordered_at) FROM orders WHERE id = 1", 3),
+    "part": ("SELECT date_part('year', joined) FROM customers WHERE id = 1", 2023),
+    "years ago": ("SELECT count(*) FROM orders WHERE ordered_at >= current_date - interval '100 years'", 4),
+    "joined texts": ("SELECT string_agg(name, ',') FROM customers WHERE id < 3", "Ada,Bob"),
+    "any case": ("SELECT count(*) FROM customers WHERE name ILIKE 'a%'", 1),
+    "cast": ("SELECT price::int FROM products WHERE product_id = 1", 40),
+    "days between": ("SELECT date '2024-01-20' - joined FROM customers WHERE id = 1", 380),
+    "both ends": ("SELECT left(name, 1) || right(name, 1) FROM customers WHERE id = 1", "Aa"),
+    "texts in a row": ("SELECT concat(name, ' ', city) FROM customers WHERE id = 1", "Ada Bern"),
+    "filter": ("SELECT count(*) FILTER (WHERE active) FROM customers", 3),
+    "dates": ("SELECT count(*) FROM customers WHERE joined BETWEEN '2023-01-01'::date AND '2023-12-31'::date", 2),
+    "mysql's months": ("SELECT TIMESTAMPDIFF(MONTH, joined, '2023-04-06') FROM customers WHERE id = 1", 3),
+    "mysql's today": ("SELECT count(*) FROM orders WHERE ordered_at < DATE_SUB(CURDATE(), INTERVAL 1 MONTH)", 4),
+    "mysql's IF": ("SELECT IF(total > 50, 'big', 'small') FROM orders WHERE id = 2", "small"),
+    "alias in WHERE": ("SELECT city, count(*) AS n FROM customers WHERE n > 1 GROUP BY city", "Bern"),
+}
 
-    @pytest.mark.parametrize(
-        ("wrong", "right"),
-        [
-            ("SELECT EXTRACT(YEAR FROM ordered_at) FROM orders", "CAST(STRFTIME('%Y', ordered_at) AS INTEGER)"),
-            ("SELECT DATE_TRUNC('month', ordered_at) FROM orders", "STRFTIME('%Y-%m-01', ordered_at)"),
-            ("SELECT id FROM orders WHERE ordered_at > CURRENT_DATE - INTERVAL '6 months'", "DATE('now', '-6 months')"),
-            ("SELECT LEFT(name, 2) FROM customers", "SUBSTRING(name, 1, 2)"),
-        ],
-    )
-    def test_functions_of_postgres(self, wrong: str, right: str) -> None:
-        import sqlite3
 
-        bound = bind(wrong, shop("sqlite"))
-        assert right.replace(" ", "") in bound.sql.replace(" ", "")
-        connection = sqlite3.connect(":memory:")
-        connection.executescript(TABLES + ROWS)
-        connection.execute(bound.sql).fetchall()
-        connection.close()
+@pytest.mark.parametrize("dialect", ["sqlite", "duckdb"])
+@pytest.mark.parametrize(("sql", "value"), ELSEWHERE.values(), ids=ELSEWHERE)
+def test_other_dialects_are_translated_for_files_too(dialect: Dialect, sql: str, value: object) -> None:
+    import sqlite3
+
+    import duckdb
+
+    connection = sqlite3.connect(":memory:") if dialect == "sqlite" else duckdb.connect(":memory:")
+    run = connection.executescript if isinstance(connection, sqlite3.Connection) else connection.execute
+    for script in (TABLES, ROWS):
+        run(script)
+    row = connection.execute(bind(sql, shop(dialect)).sql).fetchone()
+    connection.close()
+    assert row is not None
+    assert str(row[0]).removesuffix(".0") == str(value)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from sqlglot import exp, parse_one
 
 from agentkit_sql.binder.names import Names
+from agentkit_sql.binder.sqlite_functions import PARTS, for_sqlite
 
 # names that the parser understands and writes in the right way, but that the engine itself does not have
 _LACKS = {
@@ -27,12 +28,7 @@ _LACKS = {
         re.IGNORECASE,
     ),
 }
-_PARTS: dict[type[exp.Expr], str] = {
-    exp.Year: "year", exp.Month: "month", exp.Day: "day", exp.Quarter: "quarter", exp.Week: "week",
-    exp.DayOfWeek: "dow", exp.DayOfYear: "doy", exp.WeekOfYear: "week",
-}  # fmt: skip
 _SECONDS = {"SECOND": 1, "MINUTE": 60, "HOUR": 3600, "DAY": 86_400, "WEEK": 604_800}
-_STRFTIME = {"YEAR": "%Y", "MONTH": "%m", "DAY": "%d", "HOUR": "%H", "DOW": "%w", "DAYOFWEEK": "%w", "DOY": "%j"}
 
 
 def repair_functions(tree: exp.Expr, names: Names, repairs: list[str]) -> None:
@@ -57,7 +53,7 @@ def _label(node: exp.Expr) -> str:
 
 
 def _postgres(node: exp.Expr) -> exp.Expr | None:
-    part = _PARTS.get(type(node))
+    part = PARTS.get(type(node))
     if part and not isinstance(node, (exp.Year, exp.Month, exp.Day)):
         return _sql(f"EXTRACT({part} FROM {_text(node.this)})")
     if isinstance(node, exp.Monthname):
@@ -138,40 +134,6 @@ def _sqlite_date(args: list[exp.Expr]) -> exp.Expr | None:
     return _sql(f"CAST({text} AS DATE)")
 
 
-def _sqlite(node: exp.Expr) -> exp.Expr | None:
-    if isinstance(node, exp.Extract):
-        return _sqlite_part(node.name.upper(), _text(node.expression))
-    if type(node) in _PARTS:
-        return _sqlite_part(_PARTS[type(node)].upper(), _text(node.this))
-    if isinstance(node, (exp.TimestampTrunc, exp.DateTrunc)):
-        unit = str(node.args["unit"].name).upper()
-        form = {"YEAR": "%Y-01-01", "MONTH": "%Y-%m-01", "DAY": "%Y-%m-%d"}.get(unit)
-        return _sql(f"STRFTIME('{form}', {_text(node.this)})", "sqlite") if form else None
-    if isinstance(node, exp.Left):
-        return _sql(f"SUBSTR({_text(node.this)}, 1, {_text(node.expression)})", "sqlite")
-    if isinstance(node, exp.Right):
-        return _sql(f"SUBSTR({_text(node.this)}, -({_text(node.expression)}))", "sqlite")
-    if isinstance(node, exp.DateDiff):
-        start, end = _text(node.expression), _text(node.this)
-        return _sql(f"CAST(JULIANDAY({end}) - JULIANDAY({start}) AS INTEGER)", "sqlite")
-    shift = node.expression if isinstance(node, (exp.Sub, exp.Add)) else None
-    if isinstance(shift, exp.Interval) and shift.this is not None:
-        sign = "-" if isinstance(node, exp.Sub) else "+"
-        amount, _, unit = f"{shift.this.name} {shift.args.get('unit') or ''}".strip().partition(" ")
-        base = "'now'" if isinstance(node.this, (exp.CurrentDate, exp.CurrentTimestamp)) else _text(node.this)
-        return _sql(f"DATE({base}, '{sign}{amount} {unit.lower() or 'days'}')", "sqlite")
-    if isinstance(node, exp.Anonymous) and node.name.upper() in {"CURDATE", "TODAY"}:
-        return exp.CurrentDate()
-    return None
-
-
-def _sqlite_part(part: str, text: str) -> exp.Expr | None:
-    if part == "QUARTER":
-        return _sql(f"((CAST(STRFTIME('%m', {text}) AS INTEGER) + 2) / 3)", "sqlite")
-    form = _STRFTIME.get(part)
-    return _sql(f"CAST(STRFTIME('{form}', {text}) AS INTEGER)", "sqlite") if form else None
-
-
 def _duckdb(node: exp.Expr) -> exp.Expr | None:
     if isinstance(node, exp.Anonymous):
         name, args = node.name.upper(), node.expressions
@@ -179,12 +141,12 @@ def _duckdb(node: exp.Expr) -> exp.Expr | None:
             return exp.CurrentDate()
         if name == "JULIANDAY" and args:
             return _sql(f"JULIAN(CAST({_text(args[0])} AS TIMESTAMP))", "duckdb")
-    return None
+    return _postgres(node) if isinstance(node, (exp.Date, exp.Datetime)) else None
 
 
 _REWRITES: dict[str, Callable[[exp.Expr], exp.Expr | None]] = {
     "postgres": _postgres,
-    "sqlite": _sqlite,
+    "sqlite": for_sqlite,
     "duckdb": _duckdb,
 }
 _TO_CHAR = {"%Y": "YYYY", "%m": "MM", "%d": "DD", "%H": "HH24", "%M": "MI", "%S": "SS", "%j": "DDD", "%W": "WW"}

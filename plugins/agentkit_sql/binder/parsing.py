@@ -16,8 +16,12 @@ _DECISIVE: dict[str, re.Pattern[str]] = {
         re.IGNORECASE,
     ),
     "duckdb": re.compile(rf"\bDATE_?DIFF\s*\(\s*'{_UNIT}'\s*,", re.IGNORECASE),
-    "postgres": re.compile(r"\b(?:TO_CHAR|STRING_AGG)\s*\(", re.IGNORECASE),
+    "postgres": re.compile(r"\b(?:TO_CHAR|STRING_AGG|TO_DATE)\s*\(", re.IGNORECASE),
 }
+_NOT_SQLITE = re.compile(
+    r"::|\bILIKE\b|\bINTERVAL\b|\bDATE\s+'|\b(?:EXTRACT|DATE_PART|NOW|IF|AGE|TO_CHAR|STRING_AGG|TO_DATE|CONCAT)\s*\(",
+    re.IGNORECASE,
+)
 _OTHERS = {"postgres": ("mysql", "tsql", "duckdb"), "sqlite": ("mysql", "tsql", "duckdb", "postgres"),
            "duckdb": ("mysql", "tsql", "postgres")}  # fmt: skip
 
@@ -29,7 +33,8 @@ def parsed(sql: str, dialect: str) -> tuple[exp.Expr | None, list[str], str]:
     # what stands in a text or a quoted name is no sign of a dialect, but a unit of time is
     bare = re.sub(rf"'(?!{_UNIT}')(?:[^']|'')*'|\"[^\"]*\"", "''", text, flags=re.IGNORECASE)
     for foreign in _OTHERS[dialect]:
-        if tree is None or _DECISIVE[foreign].search(bare):
+        signs = _NOT_SQLITE if (dialect, foreign) == ("sqlite", "postgres") else _DECISIVE[foreign]
+        if tree is None or signs.search(bare):
             translated, _ = _read(text, foreign)
             if translated is not None and (tree is not None or not _strange(translated)):
                 return translated, [f"written as {_NAMES[foreign]}, translated"], ""

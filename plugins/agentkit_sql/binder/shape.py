@@ -11,8 +11,7 @@ from agentkit_sql.binder.scopes import View, views
 def repair_shape(tree: exp.Expr, names: Names, repairs: list[str]) -> None:
     """Complete GROUP BY, move conditions on aggregates to HAVING, and write out aliases where they cannot stand."""
     for view in views(tree, names):
-        if names.schema.dialect == "postgres":
-            _aliases(view, repairs)
+        _aliases(view, repairs, everywhere=names.schema.dialect == "postgres")
         _aggregates_in_where(view, repairs)
         if names.schema.dialect != "sqlite":
             _needless_order(view, repairs)
@@ -35,8 +34,11 @@ def _aggregates_in_where(view: View, repairs: list[str]) -> None:
     repairs.append("a condition on an aggregate stands in HAVING")
 
 
-def _aliases(view: View, repairs: list[str]) -> None:
-    """PostgreSQL knows an alias of SELECT only as a whole item of ORDER BY or GROUP BY."""
+def _aliases(view: View, repairs: list[str], *, everywhere: bool) -> None:
+    """PostgreSQL knows an alias of SELECT only as a whole item of ORDER BY or GROUP BY.
+
+    Others know one everywhere, but not that of an aggregate in WHERE.
+    """
     aliases = view.aliases
     for clause in ("where", "having", "group", "order"):
         node = view.select.args.get(clause)
@@ -47,7 +49,8 @@ def _aliases(view: View, repairs: list[str]) -> None:
             meant = aliases[column.name.lower()]
             # a column of a table goes before an alias in a condition
             ungrouped = clause == "where" and _aggregated(meant, view) and view.select.args.get("group") is None
-            if whole or view.owners(column.name) or ungrouped or meant.find(exp.Window):
+            known = not everywhere and not (clause == "where" and _aggregated(meant, view))
+            if whole or known or view.owners(column.name) or ungrouped or meant.find(exp.Window):
                 continue
             column.replace(exp.paren(meant.copy()) if isinstance(meant, exp.Binary) else meant.copy())
             repairs.append(f"{column.name} is written out in {clause.upper()}")
