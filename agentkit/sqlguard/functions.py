@@ -22,7 +22,7 @@ CLASSES = _words(
     # operators
     """Abs Pow Sqrt Cbrt StartsWith RegexpLike RegexpILike ArrayContainsAll ArrayContainedBy ArrayOverlaps MatchAgainst
     JSONExtract JSONExtractScalar JSONBExtract JSONBExtractScalar JSONBContains JSONBContainsAllTopKeys
-    JSONBContainsAnyTopKeys JSONBContainsTopKey JSONBDeleteAtPath JSONBPathExists JSONBPathMatch""",
+    JSONBContainsAnyTopKeys JSONBContainsTopKey JSONBDeleteAtPath JSONBPathExists""",
 )
 """Names of the classes that the parser makes of operators and of functions with a syntax of their own."""
 

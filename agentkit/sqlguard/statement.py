@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 MOST_CHARACTERS = 100_000
 DEEPEST = 60
 """Levels of brackets; people and models stay far below."""
+MOST_BRACKETS = 400
+"""Square ones: reading a long chain of them takes a time that grows with its square."""
 _ONE = "Only one SELECT, set operation or VALUES is allowed. Nothing was run."
 _BRACKETS = re.compile(r"[()\[\]{}]")
 _RADIXES = ("0x", "0o", "0b")
@@ -61,7 +63,7 @@ def _read(sql: str, dialect: Dialect) -> Query | Values:
         raise SqlRefused(f"the statement has {len(sql):,} characters; at most {MOST_CHARACTERS:,} are read.", "size")
     if "\0" in sql:
         raise SqlRefused("the statement holds a zero byte.", "syntax")
-    if _depth(sql) > DEEPEST:
+    if _depth(sql) > DEEPEST or sql.count("[") > MOST_BRACKETS:
         raise _too_deep()
     try:
         trees = [tree for tree in _trees(sql, dialect) if tree is not None]
@@ -73,7 +75,7 @@ def _read(sql: str, dialect: Dialect) -> Query | Values:
     if len(trees) > 1:
         raise SqlRefused(f"that is more than one statement. {_ONE}", "one statement")
     if not trees:
-        raise SqlRefused(f"there is no statement. {_ONE}", "one statement")
+        raise SqlRefused(f"there is no statement. {_ONE}", "syntax")
     tree = trees[0]
     if not isinstance(tree, (exp.Query, exp.Values)):
         raise SqlRefused(f"{_verb(tree)} is not allowed. {_ONE}", "read only")
