@@ -65,7 +65,8 @@ def _line(axes: Axes, answer: SqlAnswer, values: list[float]) -> None:
     """Dates stand where they belong, so that a month without rows is a gap in the scale."""
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
-    points = sorted(zip((_day(row[0]) for row in answer.table.rows), values, strict=True))
+    days = [_day(row[0]) for row in answer.table.rows]
+    points = sorted((day, value) for day, value in zip(days, values, strict=True) if day is not None)
     axes.plot([day for day, _ in points], [value for _, value in points], color=_BLUE, marker="o", markersize=3)  # type: ignore[arg-type]
     locator = AutoDateLocator()  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
@@ -74,10 +75,13 @@ def _line(axes: Axes, answer: SqlAnswer, values: list[float]) -> None:
     axes.set_ylabel(_head(answer, -1))
 
 
-def _day(value: Any) -> datetime:
-    """A date, a month `2024-03` or an instant, without its zone."""
+def _day(value: Any) -> datetime | None:
+    """A date, a month `2024-03` or an instant, without its zone; None for what is no day: missing, 'infinity'."""
     text = str(value)
-    return datetime.fromisoformat(text if len(text) > 7 else f"{text}-01").replace(tzinfo=None)
+    try:
+        return datetime.fromisoformat(text if len(text) > 7 else f"{text}-01").replace(tzinfo=None)
+    except ValueError:
+        return None
 
 
 def _head(answer: SqlAnswer, column: int) -> str:

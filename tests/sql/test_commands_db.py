@@ -87,6 +87,16 @@ class TestInsights:
         assert done.out.count("most frequent") == 7
         assert "customers: 4 rows" in done.out
 
+    def test_of_many_tables_one_that_does_not_work_is_left_out(self, cli: Cli, workspace: Path) -> None:
+        with sqlite3.connect(workspace / "shop.db") as connection:
+            connection.execute("CREATE VIEW broken AS SELECT abs(-9223372036854775807 - id) AS x FROM customers")
+        connection.close()
+        done = cli("db", "insights")
+        assert done.code == 0
+        assert done.out.count("most frequent") == 7
+        assert "broken is left out: integer overflow" in done.err
+        assert cli("db", "insights", "broken").code == 2
+
     def test_an_unknown_table_or_database(self, cli: Cli) -> None:
         assert "The nearest name is 'customers'" in cli("db", "insights", "custmers").err
         done = cli("db", "insights", "--db", "shoop")

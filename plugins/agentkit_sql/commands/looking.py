@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from agentkit.cli.common import ProgressLine, json_option, print_json, print_table
+from agentkit.errors import SqlFailed, SqlTimeout
 from agentkit_sql.commands.showing import aligned, cell
 from agentkit_sql.commands.sql import db_option
 
@@ -99,7 +100,14 @@ def insights(table: str | None, db: str | None, as_json: bool) -> None:
         found = []
         for number, info in enumerate(tables):
             line.tell(f"looking at {info.name}", number / len(tables))
-            found.append(look(database, info, limits))
+            try:
+                found.append(look(database, info, limits))
+            except (SqlFailed, SqlTimeout) as error:
+                # of many tables one may be a view that does not work
+                if table:
+                    raise
+                line.clear()
+                click.echo(f"agentkit: {info.name} is left out: {error}", err=True)
         line.clear()
     if as_json:
         print_json([asdict(t) for t in found])
@@ -117,7 +125,12 @@ def _insights_text(found: TableInsights) -> str:
     ]  # fmt: skip
     shown = [["" if value is None else value for value in row] for row in rows]
     heads = ["column", "type", "distinct", "missing", "min", "max", "mean", "most frequent"]
-    return "\n".join([f"{found.table}: {found.looked_at:,} rows{sampled}", *aligned(heads, shown)])
+    return "\n".join(
+        [
+            f"{found.table}: {found.looked_at:,} row{'' if found.looked_at == 1 else 's'}{sampled}",
+            *aligned(heads, shown),
+        ]
+    )
 
 
 @click.command()

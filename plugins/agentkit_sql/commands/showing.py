@@ -27,10 +27,11 @@ def show(
     """Print an answer: with csv and json the data alone on stdout, what is said about it on stderr."""
     data = form in ("csv", "json")
     ran = bool(answer.table.columns)
-    if answer.explanation:
-        click.echo(answer.explanation, err=data)
+    before = [answer.explanation] if answer.explanation else []
     if sql or not ran:
-        click.echo(_block(answer.sql, "sql", form), err=data)
+        before.append(_block(answer.sql, "sql", form))
+    if before:
+        click.echo("\n\n".join(before) + ("\n" if ran else ""), err=data)
     if ran:
         _show_rows(answer, form, home)
     for line in about(answer):
@@ -39,7 +40,7 @@ def show(
         for step in answer.steps:
             click.echo(f"How: {step}", err=data)
     if plan:
-        click.echo(_block(plan, "", form), err=data)
+        click.echo("\n" + _block(plan, "", form), err=data)
 
 
 def about(answer: SqlAnswer) -> Iterator[str]:
@@ -62,7 +63,7 @@ def _show_rows(answer: SqlAnswer, form: Format, home: Path) -> None:
         table = answer.table
         heads = [f"{c} ({table.units[c]})" if c in table.units else c for c in table.columns]
         lines = markdown(heads, table.rows) if form == "markdown" else aligned(heads, table.rows)
-        click.echo("\n" + "\n".join(lines) + "\n")
+        click.echo("\n".join(lines) + "\n")
         click.echo(_counted(answer))
 
 
@@ -187,4 +188,4 @@ def _typed(text: str, kind: str) -> Any:
 
 
 def _block(text: str, language: str, form: Format) -> str:
-    return f"```{language}\n{text}\n```" if form == "markdown" else f"\n{text}"
+    return f"```{language}\n{text}\n```" if form == "markdown" else text
