@@ -296,6 +296,18 @@ def test_the_statement_is_found_in_what_a_model_says(said: str, statement: str) 
         ("SELECT AVG(a) FROM t GROUP BY b", "mean a by b", "SELECT AVG(a), b FROM t GROUP BY b"),
         ("SELECT name FROM t ORDER BY age", "names by age", "SELECT name, age FROM t ORDER BY age"),
         ("SELECT name FROM t ORDER BY a DESC", "names by a", "SELECT name, a FROM t ORDER BY a DESC NULLS LAST"),
+        ("SELECT t.a FROM t JOIN u ON u.i = t.i", "all a", "SELECT t.a FROM t"),
+        ("SELECT t.a FROM t JOIN u ON u.i = t.i JOIN w ON w.j = u.j", "all a", "SELECT t.a FROM t"),
+        (
+            "SELECT t.a FROM t JOIN u ON u.i = t.i JOIN w ON w.j = u.j",
+            "a of w",
+            "SELECT t.a FROM t JOIN u ON u.i = t.i JOIN w ON w.j = u.j",
+        ),
+        (
+            "SELECT t.a FROM t JOIN uses ON uses.i = t.i",
+            "a that has a use",
+            "SELECT t.a FROM t JOIN uses ON uses.i = t.i",
+        ),
         ("SELECT a FROM t ORDER BY a", "Which city has the highest a?", "SELECT a FROM t ORDER BY a LIMIT 1"),
         ("SELECT a FROM t ORDER BY a", "Which cities have the highest a?", "SELECT a FROM t ORDER BY a"),
         ("SELECT a FROM t ORDER BY a", "the top three", "SELECT a FROM t ORDER BY a LIMIT 3"),

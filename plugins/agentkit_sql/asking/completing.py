@@ -6,6 +6,8 @@ import re
 
 from sqlglot import exp
 
+from agentkit_sql.card.words import near, stem, words
+
 _NUMBER_WORDS = "two three four five six seven eight nine ten twelve twenty fifty hundred dozen few several".split()  # noqa: SIM905
 _LARGEST_SHOWN = 8
 
@@ -13,13 +15,14 @@ _LARGEST_SHOWN = 8
 def complete(tree: exp.Expr, question: str, dialect: str, *, groups: bool = True) -> list[str]:
     """Complete the outermost SELECT in place; gives what was done in words.
 
-    A ratio is not made a percentage. Keys of GROUP BY and figures of ORDER BY are shown. Rows without a figure come
-    last in descending order. A LIMIT goes where the question names no number, or asks for a list in an order. `groups`:
-    whether the keys of GROUP BY are the draft's own.
+    A join that nothing is read of goes, and so does a LIMIT where the question names no number or asks for a list in an
+    order. A ratio is not made a percentage. Keys of GROUP BY and figures of ORDER BY are shown. Rows without a figure
+    come last in descending order. `groups`: whether the keys of GROUP BY are the draft's own.
     """
     if not isinstance(tree, exp.Select):
         return []
     done: list[str] = []
+    _drop_joins(tree, question, done)
     _plain_ratio(tree, question, done)
     _drop_limit(tree, question, done)
     _limit_to_top(tree, question, done)
@@ -30,6 +33,23 @@ def complete(tree: exp.Expr, question: str, dialect: str, *, groups: bool = True
     if dialect == "postgres":
         _missing_last(tree, done)
     return done
+
+
+def _drop_joins(tree: exp.Select, question: str, done: list[str]) -> None:
+    """A table that nothing is read of, and that the question does not name, only repeats or loses rows."""
+    asked = {stem(w) for w in words(question)}
+    for join in reversed(tree.args.get("joins") or []):
+        table = join.this
+        named = {stem(w) for w in words(table.name)} if isinstance(table, exp.Table) else set()
+        if not named or named & asked or any(near(w, asked) for w in named) or tree.is_star:
+            continue
+        alias = (table.alias or table.name).lower()
+        own = {id(c) for c in join.find_all(exp.Column)}
+        others = [c for c in tree.find_all(exp.Column) if id(c) not in own]
+        if join.args.get("using") or any(not c.table or c.table.lower() == alias for c in others):
+            continue
+        tree.set("joins", [j for j in tree.args["joins"] if j is not join])
+        done.append(f"{table.name} is not joined: nothing of it is asked for")
 
 
 def _drop_limit(tree: exp.Select, question: str, done: list[str]) -> None:
