@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+from urllib.parse import quote
 
 from agentkit.databases import Opening
 from agentkit.errors import AgentkitError, BadInput, SqlFailed, SqlRefused
@@ -103,6 +106,8 @@ def _engine(services: Services, name: str) -> Engine | None:
     """A second engine of a configured database, without the guard before it; None if the name is not configured."""
     configured = services.settings.databases.get(name, "files:" if name == "files" else name)
     url = configured if isinstance(configured, str) else configured.url
+    # that each variable is set was seen when the database was opened
+    url = re.sub(r"\$\{(\w+)\}", lambda found: quote(os.environ.get(found[1], ""), safe=""), url)
     scheme = url.partition(":")[0].partition("+")[0].lower()
     spec = next((g.spec for g in services.plugins.databases.values() if scheme in g.spec.schemes), None)
     if spec is None:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 Kind = Literal["number", "text", "time", "truth", "other"]
 SAMPLE_ROWS = 200_000
-"""So many rows are looked at, where a table has more than WHOLE_ROWS or all of them take too long."""
-WHOLE_ROWS = 2_000_000
+"""So many rows are looked at, where a table has more than WHOLE_CELLS values or all of them take too long."""
+WHOLE_CELLS = 20_000_000
 FREQUENT = 3
 _COLUMNS_AT_ONCE = 25
 _LONGEST = 60
@@ -62,10 +62,10 @@ class TableInsights:
 def insights(database: Database, table: TableInfo, limits: Limits) -> TableInsights:
     """Look at every column of a table.
 
-    More than WHOLE_ROWS rows, or rows that take longer than `limits.seconds`, are sampled: SAMPLE_ROWS spread over the
+    More than WHOLE_CELLS values, or rows that take longer than `limits.seconds`, are sampled: SAMPLE_ROWS spread over the
     table where the database can pick them, else the first ones. Raises what running raises.
     """
-    whole = [(quoted_name(table), "")] if (table.rows or 0) <= WHOLE_ROWS else []
+    whole = [(quoted_name(table), "")] if (table.rows or 0) * len(table.columns) <= WHOLE_CELLS else []
     *better, last = [*whole, *_samples(table, database.dialect)]
     for source, told in better:
         try:

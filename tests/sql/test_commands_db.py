@@ -250,6 +250,19 @@ class TestCheck:
         (workspace / "agentkit.toml").write_text(f'[databases]\npg = "{reader}"\n')
         assert "is a superuser" not in cli("db", "check").out
 
+    def test_a_url_may_hold_a_variable(
+        self, cli: Cli, workspace: Path, reader: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("READER_NAME", "reader")
+        (workspace / "agentkit.toml").write_text(
+            f'[databases]\npg = "{reader.replace("reader@", "${READER_NAME}@")}"\n'
+        )
+        assert cli("trust", "--yes").code == 0
+        done = cli("db", "check")
+        assert done.code == 0, done.out
+        assert "ok    pg  engine" in done.out
+        assert "${READER_NAME}@" in cli("db", "list").out
+
     def test_a_policy_is_told(self, cli: Cli, workspace: Path) -> None:
         (workspace / "agentkit.toml").write_text(
             '[databases.shop]\nurl = "sqlite:///shop.db"\ndeny = ["employees"]\n'

@@ -105,7 +105,7 @@ class TestInsights:
     def test_a_huge_table_of_postgres_is_sampled_within_its_policy(
         self, pg_with: Made, monkeypatch: pytest.MonkeyPatch, filters: dict[str, str]
     ) -> None:
-        monkeypatch.setattr(module, "WHOLE_ROWS", 5_000)
+        monkeypatch.setattr(module, "WHOLE_CELLS", 5_000)
         monkeypatch.setattr(module, "SAMPLE_ROWS", 4_000)
         made = "CREATE TABLE odd.big AS SELECT g AS x FROM generate_series(0, 19999) AS g"
         database = pg_with(made, "ANALYZE odd.big", filters=filters)
@@ -115,7 +115,7 @@ class TestInsights:
         assert (by_column(found)["x"].max < 10_000) == bool(filters)
 
     def test_a_huge_table_of_duckdb_is_sampled(self, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(module, "WHOLE_ROWS", 5_000)
+        monkeypatch.setattr(module, "WHOLE_CELLS", 5_000)
         monkeypatch.setattr(module, "SAMPLE_ROWS", 1_000)
         with duckdb.connect(str(settings.folder / "big.duckdb")) as connection:
             connection.execute(

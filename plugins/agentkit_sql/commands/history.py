@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+from contextlib import suppress
 from pathlib import Path
 
 from agentkit.redaction import redact
@@ -14,12 +15,14 @@ def keep_history(file: Path) -> None:
         import readline
     except ImportError:
         return
-    file.parent.mkdir(parents=True, exist_ok=True)
-    if file.exists():
+    # a history that cannot be read or written is no reason not to talk
+    with suppress(OSError):
+        file.parent.mkdir(parents=True, exist_ok=True)
         readline.read_history_file(file)
 
     def save() -> None:
-        readline.write_history_file(file)
-        file.write_text(redact(file.read_text(encoding="utf-8")), encoding="utf-8")
+        with suppress(OSError):
+            readline.write_history_file(file)
+            file.write_text(redact(file.read_text(encoding="utf-8")), encoding="utf-8")
 
     atexit.register(save)
