@@ -62,8 +62,8 @@ class TableInsights:
 def insights(database: Database, table: TableInfo, limits: Limits) -> TableInsights:
     """Look at every column of a table.
 
-    More than WHOLE_CELLS values, or rows that take longer than `limits.seconds`, are sampled: SAMPLE_ROWS spread over the
-    table where the database can pick them, else the first ones. Raises what running raises.
+    More than WHOLE_CELLS values, or rows that take longer than `limits.seconds`, are sampled: SAMPLE_ROWS spread over
+    the table where the database can pick them, else the first ones. Raises what running raises.
     """
     whole = [(quoted_name(table), "")] if (table.rows or 0) * len(table.columns) <= WHOLE_CELLS else []
     *better, last = [*whole, *_samples(table, database.dialect)]

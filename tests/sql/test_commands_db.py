@@ -147,6 +147,14 @@ class TestExport:
         assert cli("db", "export", "odd names", "odd.csv").code == 0
         assert (workspace / "odd.csv").read_text() == "Id,select,two words,Größe\n1,x,2,3\n"
 
+    def test_a_table_may_be_called_like_a_keyword(self, cli: Cli, workspace: Path) -> None:
+        with sqlite3.connect(workspace / "odd.db") as connection:
+            connection.executescript('CREATE TABLE "select" ("from" text); INSERT INTO "select" VALUES (\'x\')')
+        connection.close()
+        assert cli("db", "export", "select", "s.csv", "--db", "odd.db").code == 0
+        assert (workspace / "s.csv").read_text() == "from\nx\n"
+        assert "from" in cli("db", "insights", "select", "--db", "odd.db").out
+
     def test_a_stored_result_is_exported_by_its_handle(self, cli: Cli, workspace: Path) -> None:
         numbers = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 1200) SELECT x FROM n"
         handle = json.loads(cli("sql", numbers, "--db", "shop", "--json").out)["table"]["handle"]

@@ -64,7 +64,12 @@ def _exported(opened: Services, what: str, path: Path, db: str | None, limit: in
         return export_stored(stored(opened.settings.home, what), path)
     database = opened.databases.open(db)
     limits = export_limits(opened.databases.limits(db), limit)
-    sql = what if is_sql(what, database.schema()) else f"SELECT * FROM {quoted_name(find_table(database, what))}"  # noqa: S608
+    schema = database.schema()
+    # a table may be called `select`
+    named = any(what.strip().lower() in (t.name.lower(), f"{t.schema}.{t.name}".lower()) for t in schema.tables)
+    sql = what
+    if named or not is_sql(what, schema):
+        sql = f"SELECT * FROM {quoted_name(find_table(database, what))}"  # noqa: S608
     return write(database.run(sql, limits), path)
 
 
