@@ -59,8 +59,9 @@ def test_the_guard_is_quick() -> None:
     policy = DatabaseSettings(url="", deny=("*.c5",), filters={"t1": "c1 > 0"}, masks={"t2.c3": "partial"})
     tables = Tables(FIFTY, Policy("x", policy, FIFTY))
     sql = (
-        "WITH a AS (SELECT c1, count(*) AS n FROM t3 GROUP BY c1) "
-        "SELECT t1.c1, sum(t2.c2) AS s FROM t1 JOIN t2 ON t2.c1 = t1.c1 JOIN a ON a.c1 = t1.c1 WHERE t1.c3 > 5 AND t2.c4 IN (1, 2, 3) GROUP BY t1.c1 ORDER BY s DESC LIMIT 10"
+        "WITH a AS (SELECT c1, count(*) AS n FROM t3 GROUP BY c1) SELECT t1.c1, sum(t2.c2) AS s FROM t1 "
+        "JOIN t2 ON t2.c1 = t1.c1 JOIN a ON a.c1 = t1.c1 WHERE t1.c3 > 5 AND t2.c4 IN (1, 2, 3) "
+        "GROUP BY t1.c1 ORDER BY s DESC LIMIT 10"
     )
     times = []
     for _ in range(20):
@@ -135,7 +136,8 @@ DANGEROUS = """
 pg_sleep set_config pg_read_file pg_read_binary_file pg_ls_dir lo_import lo_export lo_create lo_get lo_put dblink
 nextval setval pg_terminate_backend pg_cancel_backend pg_advisory_lock query_to_xml table_to_xml current_setting version
 pg_notify pg_stat_file pg_logical_emit_message txid_current pg_reload_conf load_extension readfile writefile
-fts3_tokenizer sqlite_version read_csv read_csv_auto read_text read_blob read_json read_parquet parquet_scan glob_files getenv query
+fts3_tokenizer sqlite_version read_csv read_csv_auto read_text read_blob read_json read_parquet parquet_scan
+glob_files getenv query
 query_table duckdb_settings pragma_version sniff_csv sql_auto_complete write_log json_execute_serialized_sql
 currval lastval setseed ts_stat cursor_to_xml has_table_privilege pg_get_functiondef inet_server_addr getvariable
 list_resize bar array_fill
