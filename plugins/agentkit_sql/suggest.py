@@ -122,20 +122,21 @@ def _drafts(schema: Schema) -> Iterator[_Draft]:
     # the first question of each table, then the second of each
     for turn in itertools.zip_longest(*made):
         yield from (draft for draft in turn if draft is not None)
+    for table in tables:
+        count = f"SELECT count(*) AS {_q('count')} FROM {_from(table)}"  # noqa: S608
+        yield _Draft(f"How many {_plural(table)} are there?", count)
 
 
 def _of_table(table: TableInfo, schema: Schema) -> Iterator[_Draft]:
     measures = [c for c in table.columns if _is_measure(c, table)]
     kinds = [c for c in table.columns if kind_of(c) in ("text", "truth") and not _is_code(c) and not _is_name(c)]
     dates = [c for c in table.columns if kind_of(c) == "time" and not c.type.lower().startswith("time without")]
-    count = f"SELECT count(*) AS {_q('count')} FROM {_from(table)}"  # noqa: S608
     parts = [
         _by_kind(table, kinds),
         _by_month(table, measures, dates, schema.dialect),
         _of_parents(table, schema),
         _measured_by_kind(table, measures, kinds),
         _largest(table, measures),
-        iter([_Draft(f"How many {_plural(table)} are there?", count)]),
     ]
     for turn in itertools.zip_longest(*parts):
         yield from (draft for draft in turn if draft is not None)

@@ -70,7 +70,7 @@ def schema(db: str | None, table: str | None, as_json: bool) -> None:
             click.echo("\n".join(aligned(described.columns, described.rows)))
     else:
         rows = [[n, found.rows[n], ", ".join(str(r[0]) for r in t.rows)] for n, t in found.tables.items()]
-        click.echo("\n".join(aligned(["table", "rows", "columns"], rows)))
+        click.echo("\n".join(aligned(["table", "rows", "columns"], rows, missing="")))
     for join in [] if as_json else found.joins:
         click.echo(f"join: {join}")
 
@@ -123,7 +123,6 @@ def _insights_text(found: TableInsights) -> str:
          ", ".join(f"{cell(v, 20)} ({n})" for v, n in c.frequent)]
         for c in found.columns
     ]  # fmt: skip
-    shown = [["" if value is None else value for value in row] for row in rows]
     heads = ["column", "type", "distinct", "missing", "min", "max", "mean", "most frequent"]
     return "\n".join(
         [

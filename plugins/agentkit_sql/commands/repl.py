@@ -126,7 +126,7 @@ class Talk:
 
         database = self._session.database
         told = columns_of(database, name) if name else tables_of(database)
-        click.echo("\n".join(aligned(told.columns, told.rows)))
+        click.echo("\n".join(aligned(told.columns, told.rows, missing="")))
 
     def _keep(self, rest: str) -> None:
         from agentkit_sql.keeping import keep_verified

@@ -75,9 +75,9 @@ def _counted(answer: SqlAnswer) -> str:
     return f"{count}, the first {shown} shown; all: agentkit db export {answer.table.handle} out.csv"
 
 
-def aligned(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:
-    """Lines under a heading, numbers to the right; long cells are cut."""
-    cells = [[cell(v) for v in row] for row in rows]
+def aligned(columns: Sequence[str], rows: Sequence[Sequence[Any]], missing: str = "NULL") -> list[str]:
+    """Lines under a heading, numbers to the right; long cells are cut. `missing` stands for None."""
+    cells = [[missing if v is None else cell(v) for v in row] for row in rows]
     heads = [cell(c) for c in columns]
     widths = [max([len(h), *(len(row[i]) for row in cells)]) for i, h in enumerate(heads)]
     right = [_is_figure([row[i] for row in rows]) for i in range(len(heads))]
