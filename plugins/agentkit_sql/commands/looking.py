@@ -127,7 +127,7 @@ def _insights_text(found: TableInsights) -> str:
     return "\n".join(
         [
             f"{found.table}: {found.looked_at:,} row{'' if found.looked_at == 1 else 's'}{sampled}",
-            *aligned(heads, shown),
+            *aligned(heads, rows, missing=""),
         ]
     )
 
