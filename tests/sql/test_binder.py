@@ -252,6 +252,11 @@ DIALECTS = {
     ),
     "sql server's now": ("SELECT count(*) FROM orders WHERE ordered_at < GETDATE()", "SELECT 4"),
     "an open bracket": ("SELECT max(total FROM orders", "SELECT max(total) FROM orders"),
+    "a bracket of another language": ("SELECT count(*) FROM orders WHERE id = 1}", "SELECT 1"),
+    "a condition that was cut": (
+        "SELECT count(*) FROM orders WHERE id < 3 AND status = 'pa",
+        "SELECT 2",
+    ),
     "a bracket at the end": ("SELECT count(*) FROM orders WHERE (id = 1", "SELECT 1"),
 }
 
@@ -378,6 +383,15 @@ def test_numbers_that_are_stored_as_text_are_compared_and_added_as_numbers() -> 
 def test_a_column_that_is_a_part_of_a_date_is_that_part(sql: str, right: str) -> None:
     table = TableInfo("y", (Column("year", "integer"), Column("weekday", "text")))
     assert bind(sql, Schema("postgres", (table,))).sql == right
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"), [("country", "shop_country"), ("shopCity", "shop_city"), ("phones", "phone")]
+)
+def test_a_name_in_part_or_in_another_style_is_the_column(said: str, meant: str) -> None:
+    table = TableInfo("y", tuple(Column(c, "text") for c in ("shop_country", "shop_city", "phone")))
+    other = TableInfo("z", (Column("shop_city", "text"), Column("country", "text")))
+    assert bind(f"SELECT {said} FROM y", Schema("postgres", (table, other))).sql == f"SELECT {meant} FROM y"
 
 
 def test_joins_that_a_user_knows_are_used() -> None:

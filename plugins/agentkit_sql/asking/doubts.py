@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from agentkit_sql.binder.figures import uses_today
+from agentkit_sql.binder.parsing import CUT
 from agentkit_sql.card.words import stem, words
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ _RELATIVE = re.compile(
     re.IGNORECASE,
 )
 _SAME_BEGINNING = 4
-_WEAK_REPAIRS = ("GROUP BY needs", "which was joined")
+_WEAK_REPAIRS = ("GROUP BY needs", "which was joined", CUT)
 """Repairs that make a statement run which seldom answers its question."""
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlglot import exp
 
 from agentkit.sqlguard.schema import TableInfo
 from agentkit_sql.binder.joining import add_join, joinable
-from agentkit_sql.binder.names import Names, column_of, nearest
+from agentkit_sql.binder.names import Names, column_of, nearest, written_otherwise
 from agentkit_sql.binder.scopes import Source, View, views
 from agentkit_sql.card.joins import full_name, is_own_key
 from agentkit_sql.card.words import stem
@@ -96,6 +97,7 @@ class _Wrong:
             self._ambiguous,
             self._key,
             self._other_source,
+            self._part,
             self._missing_table,
             self._slip,
         )
@@ -178,19 +180,19 @@ class _Wrong:
         if not self.column.table:
             return None
         owners = [s for s in self.view.owners(self.column.name) if s is not self.source]
-        owners = [s for s in owners if not self._equals_itself(s)]
+        owners = [s for s in owners if not self._equals(s, self.column.name)]
         if len(owners) > 1:
             named = [s for s in owners if s.table and stem(s.table.name) == stem(self.column.table)]
             owners = named or [s for s in owners if s in self.view.sources.values()][:1]
         return self._take(owners[0], self.column.name) if len(owners) == 1 else None
 
-    def _equals_itself(self, source: Source) -> bool:
+    def _equals(self, source: Source, name: str) -> bool:
         """Whether the repair would compare a column with itself."""
         condition = self.column.parent
         if not isinstance(condition, exp.EQ):
             return False
         other = condition.expression if condition.this is self.column else condition.this
-        same = isinstance(other, exp.Column) and other.name.lower() == self.column.name.lower()
+        same = isinstance(other, exp.Column) and other.name.lower() == name.lower()
         return same and other.table.lower() == source.alias.lower()
 
     def _missing_table(self) -> str | None:
@@ -211,11 +213,19 @@ class _Wrong:
         self._qualify_with(add_join(self.view, ways[0][1], self.names))
         return told
 
+    def _part(self) -> str | None:
+        """A name that is written in another way or in part, of a table that is read anyway."""
+        return self._one_of(written_otherwise)
+
     def _slip(self) -> str | None:
         """A name that is nearly that of one column."""
+        return self._one_of(nearest)
+
+    def _one_of(self, likeness: Callable[[str, list[str]], str | None]) -> str | None:
         own = [self.source] if self.source else self._visible()
         for candidates in (own, list(self.view.sources.values())):
-            found = [(s, near) for s in candidates if (near := nearest(self.column.name, _columns(s))) is not None]
+            like = [(s, name) for s in candidates if (name := likeness(self.column.name, _columns(s))) is not None]
+            found = [(s, name) for s, name in like if not self._equals(s, name)]
             if len(found) == 1:
                 return self._take(*found[0])
         return None

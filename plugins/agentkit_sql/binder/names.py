@@ -12,6 +12,8 @@ from agentkit_sql.card.words import words
 
 _NEAR = 0.8
 _CLEARLY = 0.05
+_WHOLE_WORD = 5
+"""Letters of a name that can stand for a longer one that begins or ends with it: `country` for `shop_country`."""
 
 
 class Names:
@@ -68,16 +70,31 @@ def column_of(table: TableInfo, name: str) -> Column | None:
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The one name that this clearly is a slip of: other number or underscores, or most letters; None if unsure.
+    """The one name that this clearly is a slip or a part of; None if unsure.
 
     >>> nearest("customer", ["customers", "orders"])
     'customers'
     """
+    candidates = list(dict.fromkeys(known))
+    return written_otherwise(name, candidates) or _slip_of(name.lower(), candidates)
+
+
+def written_otherwise(name: str, known: Iterable[str]) -> str | None:
+    """The one name with the same words in another number or style, or that begins or ends with this one.
+
+    >>> written_otherwise("country", ["shop_country", "shop_city"])
+    'shop_country'
+    """
     low = name.lower()
     candidates = list(dict.fromkeys(known))
     same = [k for k in candidates if _plain(k) == _plain(low)]
-    if same:
-        return same[0] if len(same) == 1 else None
+    if not same and len(low) >= _WHOLE_WORD:
+        same = [k for k in candidates if k.lower().endswith(low) or k.lower().startswith(low)]
+    return same[0] if len(same) == 1 else None
+
+
+def _slip_of(low: str, candidates: list[str]) -> str | None:
+    """The one name that has most letters in common."""
     ranked = sorted(((difflib.SequenceMatcher(None, low, k.lower()).ratio(), k) for k in candidates), reverse=True)
     if not ranked or ranked[0][0] < _NEAR or len(low) < 4:
         return None

@@ -60,14 +60,23 @@ def _read(text: str, dialect: str) -> tuple[exp.Expr | None, str]:
 
 
 def _without_noise(text: str, dialect: str, problem: str) -> tuple[exp.Expr | None, list[str], str]:
-    """Once more without what a model tends to leave at the end: an open bracket, words after the statement."""
-    balance = text.count("(") - text.count(")")
-    tries = [text + ")" * balance] if 0 < balance < 4 else [text[:balance]] if -4 < balance < 0 else []
-    for candidate in tries:
-        tree, _ = _read(candidate, dialect)
+    """Once more without what a model tends to leave at the end: brackets, or a condition that was cut."""
+    plain = text.rstrip("}\\ \n")
+    balance = plain.count("(") - plain.count(")")
+    balanced = plain + ")" * balance if 0 < balance < 4 else plain[:balance] if -4 < balance < 0 else plain
+    tree, _ = _read(balanced, dialect) if balanced != text else (None, "")
+    if tree is not None:
+        return tree, ["brackets at the end were balanced"], ""
+    ends = [found.start() for found in re.finditer(r"\s(?:AND|OR)\s", text, re.IGNORECASE)]
+    for end in reversed(ends[-_MOST_CUTS:]):
+        tree, _ = _read(text[:end], dialect)
         if tree is not None:
-            return tree, ["brackets at the end were balanced"], ""
+            return tree, [CUT], ""
     return None, [], problem
+
+
+CUT = "what was cut at its end is left out"
+_MOST_CUTS = 3
 
 
 def _strange(tree: exp.Expr) -> bool:

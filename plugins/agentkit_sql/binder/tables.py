@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from agentkit.sqlguard.schema import TableInfo
-from agentkit_sql.binder.names import Names, column_of
+from agentkit_sql.binder.names import Names, column_of, written_otherwise
 from agentkit_sql.binder.scopes import Source, View, views
 from agentkit_sql.card.joins import full_name, is_own_key
 
@@ -34,7 +34,10 @@ def swap_tables(tree: exp.Expr, names: Names, repairs: list[str]) -> None:
             if source.table is None:
                 continue
             asked = _asked(view, source)
+            known = [c.name for c in source.table.columns]
             if not asked or any(is_own_key(c, source.table) or source.has(c) or view.owners(c) for c in asked):
+                continue
+            if any(written_otherwise(c, known) for c in asked):
                 continue
             able = [t for t in names.schema.tables if all(column_of(t, c) for c in asked)]
             if len(able) == 1:
