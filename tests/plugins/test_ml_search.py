@@ -12,7 +12,7 @@ import pytest
 from agentkit_ml.engine.committee import MEMBERS, choose
 from agentkit_ml.engine.families import FAMILIES, Data, OutOfTime, Setting, Watch, fit, predicted
 from agentkit_ml.engine.search import Trial
-from agentkit_ml.engine.trials import proposals
+from agentkit_ml.engine.trials import in_order, proposals
 
 from agentkit.context import cancellation
 from agentkit.errors import Cancelled, TrainingError
@@ -43,6 +43,13 @@ def test_defaults_come_first_then_variants_then_the_best_two_are_searched() -> N
     assert seen[: len(ALL)] == list(ALL)
     assert seen[len(ALL)] == "lightgbm"
     assert set(seen[len(ALL) + variants :]) == {"lightgbm", "extra_trees"}
+
+
+def test_with_many_classes_forests_come_before_boosting() -> None:
+    assert in_order(ALL, 3) == list(ALL)
+    many = in_order(ALL, 26)
+    assert many[0] == "dummy"
+    assert max(many.index("random_forest"), many.index("extra_trees")) < many.index("lightgbm") < many.index("xgboost")
 
 
 def test_the_same_scores_give_the_same_settings_and_others_give_others() -> None:

@@ -21,7 +21,8 @@ MOST_ROUNDS = 3_000
 """Trees of a boosted model at most; early stopping on the fold's other rows ends it long before."""
 _PATIENCE = 40
 _TREES = 25
-_MANY_TREES = 8
+MANY_TREES = 8
+"""Trees of one round of boosting beyond which it is slow for what it gains."""
 _LINEAR_ROWS = 100_000
 _MOST_GROWTH = 3
 _PROBE_ROWS, _PROBE_TREES, _USUAL_TREES = 10_000, 8, 120
@@ -49,7 +50,7 @@ class Setting:
 
     def paced(self, params: Params) -> Params:
         """2.5 times the learning rate where a round has many trees: as good, in half the time."""
-        fast = {"learning_rate": 2.5 * params["learning_rate"]} if self.trees > _MANY_TREES else {}
+        fast = {"learning_rate": 2.5 * params["learning_rate"]} if self.trees > MANY_TREES else {}
         return {**params, **fast}
 
 
@@ -132,7 +133,7 @@ def _extra_trees(work: Work) -> Fit:
 def _grown(kind: Any, work: Work) -> Fit:
     """A forest grown some trees at a time, so that it can be stopped; the trees are those of a forest grown at once."""
     # a tree's leaf holds a number for each class: a forest of many classes is a file of hundreds of megabytes
-    trees = work.params["n_estimators"] // (2 if work.setting.trees > _MANY_TREES else 1)
+    trees = work.params["n_estimators"] // (2 if work.setting.trees > MANY_TREES else 1)
     model = kind(**work.params, random_state=work.setting.seed, warm_start=True)
     for grown in range(_TREES, trees + _TREES, _TREES):
         work.watch.check()

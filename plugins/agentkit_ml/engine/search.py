@@ -12,7 +12,7 @@ from agentkit.context import cancellation
 from agentkit.errors import Cancelled, TrainingError
 from agentkit_ml.engine.families import FAMILIES, Algorithm, Data, OutOfTime, Params, Setting, Watch, fit, predicted
 from agentkit_ml.engine.folds import Folds
-from agentkit_ml.engine.trials import Proposal, proposals
+from agentkit_ml.engine.trials import Proposal, in_order, proposals
 from agentkit_ml.metrics import number
 from agentkit_ml.record import Candidate
 
@@ -25,6 +25,7 @@ FITS = 2
 """What is chosen is fitted twice in the end: on the training rows, whose held-back rows score it, and on all rows."""
 _ROOM = 1.2
 _SHARE = 3
+_TOGETHER = 0.4
 _PROGRESS = 0.85  # of the whole training; the last fits and the storing follow
 
 
@@ -65,6 +66,7 @@ class Search:
     candidates: list[Candidate] = field(default_factory=list)
     interrupted: bool = False
     _over: bool = False
+    _started: float = 0.0
     _fold_seconds: dict[Algorithm, float] = field(default_factory=dict)
     _partial: list[tuple[float, ...]] = field(default_factory=list)
 
@@ -94,9 +96,9 @@ class Search:
         return [t for t in self.trials if t.algorithm != "dummy"]
 
     def _run(self, algorithms: Sequence[Algorithm]) -> None:
-        proposed = proposals(algorithms, len(self.folds.values), self.setting.seed)
+        proposed = proposals(in_order(algorithms, self.setting.trees), len(self.folds.values), self.setting.seed)
         score: float | None = None
-        started = time.perf_counter()
+        started = self._started = time.perf_counter()
         while (self.most is None or len(self.candidates) < self.most) and not (self._over and self._serious()):
             try:
                 proposal = next(proposed) if not self.candidates else proposed.send(score)
@@ -168,7 +170,20 @@ class Search:
 
     def _left(self) -> float:
         """Seconds until the last fits of the best so far must begin."""
-        return self.room() - (_ROOM * FITS * self.best.refit if self._serious() else 0.0)
+        return self.room() - self._kept()
+
+    def _kept(self) -> float:
+        """Seconds for the last fits of the best so far, and of the best of another family, to be put together.
+
+        For the latter only where both fit into a part of all the time: it is better spent on the search otherwise.
+        """
+        if self.deadline is None or not self._serious():
+            return 0.0
+        best = self.best
+        others = [t for t in self._serious() if t.algorithm != best.algorithm]
+        alone = _ROOM * FITS * best.refit
+        both = alone + _ROOM * FITS * (max(others, key=lambda t: t.score).refit if others else 0.0)
+        return both if both < _TOGETHER * (self.deadline - self._started) else alone
 
     def _check_time(self, algorithm: Algorithm) -> None:
         cost = self._fold_seconds.get(algorithm, 0.0)

@@ -10,7 +10,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agentkit_ml.engine.families import FAMILIES, Algorithm, Params
+from agentkit_ml.engine.families import FAMILIES, MANY_TREES, Algorithm, Params
 
 _SEARCHED = 2
 """Families that the search looks at: the best of those that were tried."""
@@ -33,6 +33,12 @@ class Proposal:
 
 Proposals = Generator[Proposal, float | None, None]
 """Takes the score of each proposal, the greater the better; None for one that was given up."""
+
+
+def in_order(algorithms: Sequence[Algorithm], trees: int) -> list[Algorithm]:
+    """The families in the order in which their defaults are tried: forests before boosting where a round of boosting
+    has many trees, one for each class, as one tree of a forest does for all classes."""
+    return sorted(algorithms, key=lambda a: FAMILIES[a].encoding == "native") if trees > MANY_TREES else [*algorithms]
 
 
 def proposals(algorithms: Sequence[Algorithm], rows: int, seed: int) -> Proposals:
