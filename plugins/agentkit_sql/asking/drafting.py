@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _FENCE = re.compile(r"```(?:sql|postgresql|sqlite|duckdb)?\s*(.*?)(?:```|$)", re.DOTALL | re.IGNORECASE)
 _START = re.compile(r"\b(?:WITH|SELECT|VALUES)\b", re.IGNORECASE)
-_MOST_TOKENS = 400
+_MOST_TOKENS = 320
 _NEAR_EXAMPLES = 3
 _SMALL_CONTEXT = 16_000
 
