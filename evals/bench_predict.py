@@ -21,6 +21,8 @@ from pathlib import Path
 ROWS = (500_000, 5_000_000)
 TRAINING_ROWS = 5_000
 REPEATS = 3
+LONG = 1_000_000
+"""Rows beyond which one run is long enough to be measured once."""
 GROUP_ROWS = 100_000
 MODELS = ("hist_gradient_boosting", "linear")
 
@@ -85,7 +87,7 @@ def predict_bench(rows: tuple[int, ...] = ROWS) -> None:
 def _measured(home: Path, model: str, data: str, count: int) -> tuple[dict[str, float], float]:
     """Median rows a second of both ways, and median peak memory of `predict` in MiB."""
     taken: dict[str, list[tuple[float, float]]] = {"by hand": [], "predict": []}
-    for _ in range(REPEATS):
+    for _ in range(REPEATS if count <= LONG else 1):
         for way, code in (("by hand", _BY_HAND), ("predict", _PREDICT)):
             done, seconds, peak = json.loads(_child(home, code, model, data).splitlines()[-1])
             assert done == count, f"{way}: {done} of {count} rows"
