@@ -47,7 +47,7 @@ def checks(services: Services, name: str) -> list[Check]:
     except AgentkitError as error:
         return [Check(redact(name), "reached", "fail", str(error))]
     given, name = name, database.name
-    found = [Check(name, "reached", "ok", f"{schema.dialect}, {len(schema.tables)} tables and views")]
+    found = [Check(name, "reached", "ok", f"{schema.dialect}; tables and views: {len(schema.tables)}")]
     if schema.tables:
         probe = f"DELETE FROM {quoted_name(schema.tables[0])} WHERE 1 = 0"  # noqa: S608
         found.append(_refused(name, "guard", "the statement's tree", lambda: database.run(probe)))

@@ -32,7 +32,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
     Raises StorageError where the disk says no.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = path.with_name(f".{path.name[:60]}.{os.getpid()}.part")
     try:
         yield part
         part.replace(path)

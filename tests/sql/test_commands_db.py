@@ -6,6 +6,7 @@ import csv
 import inspect
 import json
 import re
+import resource
 import sqlite3
 import subprocess
 import sys
@@ -215,6 +216,21 @@ class TestExport:
         assert "went away" in done.err
         assert (workspace / "o.csv").read_text() == "mine"
         assert not list(workspace.glob(".o.csv*"))
+
+    @pytest.mark.parametrize("output", ["n.csv", "n.parquet"])
+    def test_a_disk_that_is_full_leaves_the_old_file(self, cli: Cli, workspace: Path, output: str) -> None:
+        (workspace / output).write_text("mine")
+        numbers = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 50000) SELECT x FROM n"
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+        try:
+            done = cli("db", "export", numbers, output, "--force")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        assert (done.code, done.out) == (1, "")
+        assert f"{output!r} cannot be written" in done.err
+        assert (workspace / output).read_text() == "mine"
+        assert not list(workspace.glob(".n.*"))
 
 
 class TestKeep:
