@@ -33,7 +33,6 @@ Progress = Callable[[str, float | None], None]
 _LETTERS_A_TOKEN = 3
 """Of sentences, with room for the form of the answer."""
 _LEAST_ROOM = 400
-_SMALL_MODELS_CANDIDATES = 3
 
 
 @dataclass
@@ -87,31 +86,25 @@ def _request(question: str, card: Card, asking: Asking, earlier: Sequence[Exampl
 
 def _tried(request: Request, trial: Trial, asking: Asking) -> list[Candidate]:
     """Drafts until one works; further ones where it is worth it."""
-    prompts, options = asking.prompts, asking.options
+    prompts, options, steps = asking.prompts, asking.options, asking.steps
     prompt = prompts.get(f"sql-{trial.card.schema.dialect}")
-    drafter = Drafter(asking.model, prompt, prompts.get("sql-correction"), constrained=asking.steps.constrained)
+    drafter = Drafter(asking.model, prompt, prompts.get("sql-correction"), constrained=steps.constrained)
     clock = Clock(options.seconds)
-    most = options.candidates or (_SMALL_MODELS_CANDIDATES if drafter.small else 1)
     asking.progress("writing SQL", 0.3)
     tried = [trial.run(drafter.draft(request))]
-    if tried[0].rows and not tried[0].doubts:
+    if tried[0].good:
         return tried
-    if asking.steps.votes and most > 1 and clock.left:
+    if steps.votes and (options.candidates or drafter.worth) > 1 and clock.left:
         asking.progress("writing SQL another way", 0.5)
         tried.append(trial.run(drafter.draft(request, plain=True)))
-    corrections = options.corrections if asking.steps.feedback else 0
-    while corrections and clock.left and not any(c.rows and not c.doubts for c in tried):
-        cause = cause_of(tried[-1])
-        if cause is None:
-            break
-        if any(c.rows for c in tried):
-            corrections = 1  # there is an answer; a doubt is worth one more look
+    left = options.corrections if steps.feedback else 0
+    while left and clock.left and not any(c.good for c in tried):
         asking.progress("correcting the SQL", 0.7)
-        failed = Failure(tried[-1].sql, cause)
+        failed = Failure(tried[-1].sql, cause_of(tried[-1]))
         again = trial.run(drafter.draft(request, failed=failed))
-        repeated = any(again.sql == c.sql for c in tried)
+        # with an answer at hand a doubt is worth one more look, and so is a model that repeats itself
+        left = 0 if any(c.rows or c.sql == again.sql for c in tried) else left - 1
         tried.append(again)
-        corrections = 0 if repeated else corrections - 1
     return [*tried, *_without_invented(tried, trial)]
 
 
@@ -125,12 +118,12 @@ def _without_invented(tried: Sequence[Candidate], trial: Trial) -> list[Candidat
     return [trial.run(plainer.sql(dialect=trial.card.schema.dialect))] if plainer is not None else []
 
 
-def cause_of(candidate: Candidate) -> str | None:
-    """What a model is told about a statement that failed or found nothing; None if it is fine."""
+def cause_of(candidate: Candidate) -> str:
+    """What a model is told about a statement that failed, found nothing or is odd."""
     if candidate.answer is None:
         return "; ".join([candidate.cause, *candidate.problems[:3]])
     if candidate.rows:
-        return f"it runs, but {'; '.join(candidate.doubts)}." if candidate.doubts else None
+        return f"it runs, but {'; '.join(candidate.doubts)}."
     found = "; ".join(candidate.unknown)
     return f"it finds no rows{f': {found}' if found else ''}. Check joins, conditions and how values are written."
 

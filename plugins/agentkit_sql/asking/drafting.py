@@ -63,10 +63,10 @@ class Drafter:
         self._constrained = constrained and takes_schema(model)
 
     @property
-    def small(self) -> bool:
-        """Whether several drafts are worth their time: a model that takes a short context is a small one."""
+    def worth(self) -> int:
+        """How many drafts are worth their time: two of a small model, which is one that takes a short context."""
         takes = (self._model.profile or {}).get("max_input_tokens")
-        return takes is not None and takes <= _SMALL_CONTEXT
+        return 2 if takes is not None and takes <= _SMALL_CONTEXT else 1
 
     def draft(self, request: Request, *, plain: bool = False, failed: Failure | None = None) -> str:
         """One statement, '' if the model gave none. `plain`: as text even where JSON could be asked for.

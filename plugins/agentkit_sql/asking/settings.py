@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 class SqlSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`today` (ISO): the day that dates are relative to; None is the real one. `prompt_tokens`: of card and rules.
 
-    `candidates`: statements that are compared by their results, None: 3 with a small model, 1 with others.
-    `corrections`: how often a model gets its statement back with the cause. `seconds`: after so many no further
-    statement is begun.
+    `candidates`: 2 has another draft made, in another form, where the first is no good; None: 2 with a small model, 1
+    with others. `corrections`: how often a model gets its statement back with the cause. `seconds`: after so many no
+    further statement is begun.
     """
 
     today: str | None = None
     prompt_tokens: Annotated[int, msgspec.Meta(ge=500)] = 2_900
-    candidates: Annotated[int, msgspec.Meta(ge=1, le=5)] | None = None
+    candidates: Annotated[int, msgspec.Meta(ge=1, le=2)] | None = None
     corrections: Annotated[int, msgspec.Meta(ge=0, le=5)] = 2
     seconds: Annotated[float, msgspec.Meta(gt=0)] = 45.0
 

@@ -41,6 +41,11 @@ class Candidate:
         return self.answer is not None and any(v is not None for row in self.answer.table.rows for v in row)
 
     @property
+    def good(self) -> bool:
+        """Whether it gave something and nothing about it is odd."""
+        return self.rows and not self.doubts
+
+    @property
     def key(self) -> tuple[object, ...] | None:
         """The same for candidates with the same result, whatever the names and the order of its columns and rows."""
         if self.answer is None:
