@@ -40,11 +40,16 @@ class Check:
 
 
 def checks(services: Services, name: str) -> list[Check]:
-    """Look at a database: reached, refused by the guard, refused by the engine alone, limits, policy, role."""
+    """Look at a database: reached, refused by the guard, refused by the engine alone, role, limits, policy.
+
+    Raises BadInput for a name that is none.
+    """
     try:
         database = services.databases.open(name)
         schema = database.schema()
     except AgentkitError as error:
+        if isinstance(error, BadInput) and name not in services.databases.names():
+            raise
         return [Check(redact(name), "reached", "fail", str(error))]
     given, name = name, database.name
     found = [Check(name, "reached", "ok", f"{schema.dialect}; tables and views: {len(schema.tables)}")]

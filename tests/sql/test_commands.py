@@ -156,6 +156,12 @@ class TestStatements:
         assert (len(rows), rows[-1]) == (1_501, ["1500", "a"])
         objects = json.loads(cli("sql", numbers, "--db", "shop", "--format", "json").out)
         assert (len(objects), objects[-1]) == (1_500, {"x": 1500, "y": "a"})
+        truths = "SELECT x, x > 5 AS big FROM range(1500) AS t(x)"
+        (Path.cwd() / "a.csv").write_text("x\n1\n")
+        for limit in ("1500", "900"):
+            told = cli("sql", truths, "--db", "files", "--format", "csv", "--limit", limit).out.splitlines()
+            assert told[:2] == ["x,big", "0,false"]
+            assert told[-1] == f"{int(limit) - 1},true"
         shown = cli("sql", numbers, "--db", "shop").out
         assert "1,500 rows" in shown
         assert "the first 100 shown; all: agentkit db export table:" in shown
@@ -195,6 +201,8 @@ class TestStatements:
         (workspace / "people.csv").write_text("name,age\nAda,36\nBo,41\n")
         done = cli("sql", "SELECT max(age) AS oldest FROM people", "--db", "files", "--format", "csv")
         assert done.out == "oldest\n41\n"
+        alone = cli("sql", "SELECT count(*) AS n FROM people", "--db", "people.csv", "--format", "csv")
+        assert alone.out == "n\n2\n", alone.err
 
     def test_ctrl_c_ends_with_130_and_a_statement_that_takes_too_long_with_1(self, cli: Cli, workspace: Path) -> None:
         endless = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT max(x) FROM n"
@@ -223,6 +231,14 @@ class TestQuestions:
         assert "GROUP BY" in done.out
         assert "Bern" in done.out
         assert "How: draft gave 3 rows" in done.out
+
+    def test_how_it_came_about_is_told_where_the_first_draft_did_not_do(
+        self, cli: Cli, model_says: Callable[..., None]
+    ) -> None:
+        model_says("SELECT nothing_like_it FROM customers", "SELECT count(*) AS n FROM customers")
+        assert "How: draft 1 failed" in cli("sql", "How many customers?", "--db", "shop").out
+        model_says("SELECT count(*) AS n FROM customers")
+        assert "How:" not in cli("sql", "How many customers?", "--db", "shop").out
 
     def test_with_csv_what_is_said_goes_to_stderr(self, cli: Cli, model_says: Callable[..., None]) -> None:
         model_says("SELECT city, count(*) AS n FROM customers GROUP BY city ORDER BY city")

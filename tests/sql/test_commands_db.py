@@ -296,6 +296,11 @@ class TestCheck:
         assert done.code == 0
         assert "deny: employees; masks on customers.name" in done.out
 
+    def test_a_name_that_is_none_is_code_2(self, cli: Cli) -> None:
+        done = cli("db", "check", "--db", "shopp")
+        assert done.code == 2
+        assert "The nearest name is 'shop'" in done.err
+
     def test_what_cannot_be_reached_is_code_1(self, cli: Cli, workspace: Path) -> None:
         (workspace / "shop.db").unlink()
         done = cli("db", "check")

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
-import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -36,9 +34,9 @@ def show(
         _show_rows(answer, form, home)
     for line in about(answer):
         click.echo(line, err=data)
-    if steps:
-        for step in answer.steps:
-            click.echo(f"How: {step}", err=data)
+    # that the first draft worked is no news
+    for step in answer.steps if steps or len(answer.steps) > 1 else ():
+        click.echo(f"How: {step}", err=data)
     if plan:
         click.echo("\n" + _block(plan, "", form), err=data)
 
@@ -125,20 +123,19 @@ def _text(value: Any) -> str:
 
 def _copy_csv(answer: SqlAnswer, home: Path) -> None:
     from agentkit.stored_tables import stored
+    from agentkit_sql.export import csv_cell
 
-    if answer.table.handle:
-        with stored(home, answer.table.handle).open(encoding="utf-8", newline="") as whole:
-            shutil.copyfileobj(whole, sys.stdout)
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    if not answer.table.handle:
+        writer.writerow(answer.table.columns)
+        writer.writerows([csv_cell(v) for v in row] for row in answer.table.rows)
         return
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(answer.table.columns)
-    writer.writerows(["" if v is None else _csv_cell(v) for v in row] for row in answer.table.rows)
-    click.echo(text.getvalue(), nl=False)
-
-
-def _csv_cell(value: Any) -> Any:
-    return _text(value) if isinstance(value, (list, dict)) else value
+    truths = [i for i, kind in enumerate(answer.types) if _kind(kind) == "truth"]
+    with stored(home, answer.table.handle).open(encoding="utf-8", newline="") as whole:
+        for number, row in enumerate(csv.reader(whole)):
+            for i in truths if number else ():
+                row[i] = row[i].lower()
+            writer.writerow(row)
 
 
 def _write_json(answer: SqlAnswer, home: Path) -> None:
