@@ -89,6 +89,15 @@ NAMES = {
         "SELECT full_name, salary FROM customers ORDER BY 1",
         "SELECT full_name, salary FROM employees ORDER BY 1",
     ),
+    "names that need quotes": (
+        'SELECT Id, Größe FROM "Odd Names" WHERE "two words" = 2',
+        'SELECT "Id", "Größe" FROM "Odd Names"',
+    ),
+    "a table's name that needs quotes": (
+        'SELECT "odd names".id FROM "odd names"',
+        'SELECT "Id" FROM "Odd Names"',
+    ),
+    "quotes with the wrong letters": ('SELECT "Name" FROM "Customers" WHERE "ID" = 1', "SELECT 'Ada'"),
     "text in the quotes of names": (
         'SELECT id FROM customers WHERE name = "Ada"',
         "SELECT id FROM customers WHERE name = 'Ada'",

@@ -54,6 +54,7 @@ def _names_and_shape(tree: exp.Expr, names: Names, repairs: list[str]) -> list[s
     from agentkit_sql.binder.casts import repair_casts
     from agentkit_sql.binder.columns import repair_columns
     from agentkit_sql.binder.functions import repair_functions
+    from agentkit_sql.binder.quotes import quote_names
     from agentkit_sql.binder.shape import repair_shape
     from agentkit_sql.binder.tables import drop_unknown, repair_tables, swap_tables
     from agentkit_sql.binder.wrapping import wrap_steps
@@ -62,7 +63,7 @@ def _names_and_shape(tree: exp.Expr, names: Names, repairs: list[str]) -> list[s
     for step in steps:
         step(tree, names, repairs)
     repair_columns(tree, names, repairs)
-    for step in (drop_unknown, wrap_steps, repair_functions, repair_shape, repair_casts):
+    for step in (drop_unknown, quote_names, wrap_steps, repair_functions, repair_shape, repair_casts):
         step(tree, names, repairs)
     return repair_columns(tree, names, repairs)
 
