@@ -123,11 +123,12 @@ class Policy:
         )
 
     def _condition(self, table: TableInfo, sql: str) -> Expr:
-        import sqlglot
         from sqlglot.errors import SqlglotError
 
+        from agentkit.sqlguard.statement import condition
+
         try:
-            return sqlglot.parse_one(sql, dialect=self._dialect)
+            return condition(sql, self._dialect)
         except SqlglotError:
             raise SettingsError(
                 f"[databases.{self._name}] filters: {sql!r} of table {table.name!r} is not a condition such as "

@@ -53,6 +53,21 @@ def written(tree: Query | Values, dialect: Dialect) -> str:
         raise SqlRefused(f"the statement cannot be written for {dialect}: {_plain(error)}.", "syntax") from None
 
 
+def condition(sql: str, dialect: Dialect) -> Expr:
+    """The tree of a condition that the settings give: it is trusted, and written as it came.
+
+    Raises sqlglot's errors.
+    """
+    from sqlglot.errors import ParseError
+
+    trees = _trees(f"SELECT 1 WHERE ({sql}\n)", dialect)
+    where = trees[0].args.get("where") if len(trees) == 1 and trees[0] is not None else None
+    if where is None:
+        raise ParseError("not a condition")
+    found: Expr = where.this
+    return found
+
+
 def _read(sql: str, dialect: Dialect) -> Query | Values:
     from sqlglot import exp
     from sqlglot.errors import SqlglotError

@@ -45,6 +45,8 @@ class Tables:
             node, scope = stack.pop()
             if isinstance(node, exp.Table):
                 self._resolve(node, scope, replaced)
+            elif isinstance(node, exp.DataType) and node.args.get("kind") is not None:
+                self._check_type(node)
             with_ = node.args.get("with_")
             if with_ is not None:
                 scope = self._open(with_, scope, stack)
@@ -53,6 +55,13 @@ class Tables:
             _unqualify(tree, replaced)
         result: Query | Values = holder.this
         return result
+
+    def _check_type(self, node: Expr) -> None:
+        """Each table is a type, too, and would tell its columns. Raises SqlRefused."""
+        kind = node.args["kind"]
+        name = str(getattr(kind, "name", kind)).lower()
+        if name in {hidden.lower() for hidden in self._hidden} or name.startswith(nodes.CATALOGUES):
+            raise SqlRefused(f"the type {name!r} is not allowed in a statement.", "types")
 
     def _open(self, with_: Expr, scope: Scope, stack: list[tuple[Expr, Scope]]) -> Scope:
         """The scope of what follows a WITH; its own queries are put on the stack with theirs."""

@@ -96,6 +96,10 @@ VALUES ((SELECT max(name) FROM customers))
 SELECT * FROM customers WHERE email IN (SELECT email FROM customers)
 SELECT rowid, * FROM customers
 SELECT ctid, xmin FROM customers
+SELECT * FROM json_populate_record(null::secrets, '{}')
+SELECT null::customers
+SELECT 'CANA' IN secrets
+SELECT 'CANA' IN (secrets)
 """.strip().splitlines()
 
 
@@ -141,6 +145,12 @@ def test_rows_that_are_filtered_tell_nothing_by_an_error(under: dict[str, Databa
     digits = "CAST(CASE name WHEN 'Ada' THEN '1' WHEN 'Bo' THEN '2' ELSE name END AS int)"
     told = under[name].run(f"SELECT id FROM customers WHERE {digits} < 100 ORDER BY id", LIMITS).all()
     assert told == [(1,), (2,)]
+
+
+@pytest.mark.parametrize(("shop", "name"), [(n, n) for n in ENGINES], indirect=["shop"])
+def test_a_table_is_no_type(shop: Shop, name: str, settings: Settings) -> None:
+    with pytest.raises(AgentkitError):
+        shop.guarded.run("SELECT CAST(NULL AS secrets)").all()
 
 
 @pytest.mark.parametrize(("shop", "name"), [(n, n) for n in ENGINES], indirect=["shop"])

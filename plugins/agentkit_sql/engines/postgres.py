@@ -15,7 +15,7 @@ import psycopg
 from psycopg import sql as compose
 
 from agentkit.databases import Opening
-from agentkit.errors import AgentkitError, BadInput, DatabaseUnavailable, SqlFailed
+from agentkit.errors import AgentkitError, BadInput, DatabaseUnavailable, SqlFailed, SqlRefused
 from agentkit.sqlguard.limits import Limits
 from agentkit.sqlguard.rows import ResultColumn, Rows
 from agentkit.sqlguard.schema import Dialect, Schema
@@ -29,6 +29,8 @@ _FIRST_FETCH, _MOST_FETCH, _FETCH_BYTES = 64, 5_000, 1 << 20
 # a superuser reads as a role that can do no more than read; rows that row-level security would then keep away are an
 # error, as they must not be missing in silence
 _LESS = "SET LOCAL ROLE pg_read_all_data; SET LOCAL row_security = off; "
+_VOID = 2278
+"""The type of what functions return that give nothing back (pg_type.dat)."""
 _GONE = ("08", "57P", "53")
 
 
@@ -132,6 +134,8 @@ class PostgresEngine:
     def _declare(self, connection: psycopg.Connection[Any], sql: str, limits: Limits) -> tuple[ResultColumn, ...]:
         """Open the cursor. Long values are cut by the server: one of a gigabyte would come as a whole otherwise."""
         described = _described(connection, sql)
+        if any(code == _VOID for _, code in described):
+            raise SqlRefused("a function that gives nothing back can only change something.", "read only")
         query = bounded(sql, described, limits.cell + 1)
         connection.execute(
             compose.SQL("DECLARE rows NO SCROLL CURSOR FOR\n{}").format(compose.SQL(_trusted(query))), binary=True
