@@ -131,7 +131,7 @@ class TestAll:
 class TestPostgres:
     def test_nothing_is_left_on_the_server(self, postgres: Shop, changed: psycopg.Connection[Any]) -> None:
         with contextlib.suppress(SqlTimeout):
-            postgres.engine.run("SELECT set_config('statement_timeout', '0', false), pg_sleep(60)", LIMITS).all()
+            postgres.engine.run("SELECT set_config('statement_timeout', '0', false), pg_sleep(60)::text", LIMITS).all()
         with contextlib.suppress(SqlTimeout):
             postgres.engine.run(ENDLESS, LIMITS).all()
         ours = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'agentkit' AND datname = 'shop'"
@@ -163,6 +163,19 @@ class TestPostgres:
         with pytest.raises(DatabaseUnavailable, match="cannot be reached") as told:
             opened(url, settings).guarded.run("SELECT 1")
         assert "s3cr3tword" not in str(told.value)
+
+    def test_a_server_without_a_free_connection(
+        self, postgres: Shop, changed: psycopg.Connection[Any], settings: Settings
+    ) -> None:
+        changed.execute("DROP ROLE IF EXISTS single")
+        changed.execute("CREATE ROLE single LOGIN CONNECTION LIMIT 1")
+        url = postgres.url.replace(f"//{changed.info.user}@", "//single@")
+        try:
+            with psycopg.connect(url), pytest.raises(DatabaseUnavailable, match="too many connections"):
+                opened(url, settings).guarded.run("SELECT 1")
+            assert opened(url, settings).guarded.run("SELECT 1").all() == [(1,)]
+        finally:
+            changed.execute("DROP ROLE single")
 
     def test_a_url_that_is_wrong_shows_no_password(self, settings: Settings) -> None:
         with pytest.raises(BadInput) as told:
