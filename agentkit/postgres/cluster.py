@@ -141,7 +141,8 @@ def reason(output: str) -> str:
 def remedy(folder: Path) -> str:
     """What to do when `folder` cannot hold a database."""
     try:
-        full = shutil.disk_usage(folder).free < 64 * 1024 * 1024
+        space = shutil.disk_usage(folder)
+        full = space.total > 0 and space.free < 64 * 1024 * 1024
     except OSError:
         full = False
     return f"The disk is full: free some space. {REMEDY}" if full else REMEDY

@@ -116,7 +116,7 @@ def fit(job: Job, limit: Limit, ctx: ToolContext) -> Fitted:
             ctx.progress(f"Fitting the same once more, on {len(every)} rows", 0.92)
             final = last.on(every)
     ended = time.perf_counter()
-    done = _Done(search, choice, scored, final, seen, learned, ended - started, ended)
+    done = _Done(search, choice, scored, final, seen, learned, len(rows), ended - started, ended)
     return _fitted(job, done, folds, train, test)
 
 
@@ -162,6 +162,7 @@ class _Done:
     final: Any
     seen: Outcome
     learned: float
+    fitted_rows: int
     seconds: float
     ended: float
 
@@ -191,7 +192,8 @@ def _fitted(job: Job, done: _Done, folds: Folds, train: NDArray[Any], test: NDAr
         metrics=assessment.values, baseline=baseline,
         baseline_metrics={n: m.baseline for n, m in assessment.metrics.items() if m.baseline is not None},
         columns=job.columns, left_out=job.left_out, split=job.splitter.kind, seed=SEED, train_rows=len(train),
-        test_rows=len(test), seconds=done.seconds, candidates=search.candidates, split_why=job.splitter.why,
+        compared_rows=len(folds.values), fitted_rows=done.fitted_rows, test_rows=len(test),
+        seconds=done.seconds, candidates=search.candidates, split_why=job.splitter.why,
         findings=findings, train_score=done.learned, intervals=assessment.intervals,
         trials=sum(c.folds > 0 for c in search.candidates), members=_weights(done.choice),
         refit=done.final is not done.scored, choice=_compared(search, len(train)),

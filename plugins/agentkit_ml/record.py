@@ -58,7 +58,8 @@ class Training(BaseModel):
     intervals of `metrics`. `trials`: settings that the search tried; `members`: weights of an ensemble's models.
     `refit`: the model to use has learned from all rows with these settings, the held-back ones included; what is told
     of these is from a model that has not. `features`: what became of the columns, in sentences. `choice`: whether
-    the best family can be told from the next one.
+    the best family can be told from the next one. `compared_rows`, `fitted_rows`: of `train_rows`, on how many settings
+    were compared and from how many the model learned (None: an older model, on all).
     """
 
     model_config = ConfigDict(frozen=True)
@@ -79,6 +80,8 @@ class Training(BaseModel):
     split: str
     seed: int
     train_rows: int
+    compared_rows: int | None = None
+    fitted_rows: int | None = None
     test_rows: int
     seconds: float
     candidates: list[Candidate]

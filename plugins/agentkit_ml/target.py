@@ -113,7 +113,8 @@ def _check_rows(name: str, rows: int, distinct: int) -> None:
     if not rows:
         raise TrainingError(f"target {name!r} has no values: every row is missing. Choose another target.")
     if rows < MIN_ROWS:
-        raise TrainingError(f"{rows} rows have a value of {name!r}: at least {MIN_ROWS} are needed to train.")
+        said = "one row has" if rows == 1 else f"{rows} rows have"
+        raise TrainingError(f"{said} a value of {name!r}: at least {MIN_ROWS} are needed to train.")
     if distinct < 2:
         raise TrainingError(
             f"target {name!r} has the same value in every row: there is nothing to learn. Add rows of other values."

@@ -61,6 +61,8 @@ class TrainResult(ToolResult):
     split: str
     split_why: str
     train_rows: int
+    compared_rows: int
+    fitted_rows: int
     test_rows: int
     run_id: str
     seconds: float
@@ -89,7 +91,7 @@ class TrainResult(ToolResult):
             f"of {self.dataset}. Algorithm: {' + '.join(label(a) for a in self.members)}.\n"
             f"{told} (95% interval {number(low)} to {number(high)}) on {self.test_rows} held-back rows, "
             f"{', '.join(others)}. Guessing without a model: {guess}.{verdict}\n{looks}"
-            f"{METRICS[self.metric].label} in cross-validation on {self.train_rows} rows, {self.trials} trials: "
+            f"{METRICS[self.metric].label} in cross-validation on {self.compared_rows} rows, {self.trials} trials: "
             f"{tried}.\nNext: evaluate {self.model} on other data, or predict with it."
         )
 
