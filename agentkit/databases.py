@@ -102,10 +102,17 @@ class Databases:
         wanted = name.strip() if name and name.strip() else self._default()
         with self._lock:
             if wanted not in self._open:
-                self._open[wanted] = self._opened(wanted, by_model)
+                self._open[wanted] = self._guarded(redact(wanted), self._options(wanted, by_model))
             elif by_model and wanted not in self.names():
                 raise self._unknown(wanted)
             return self._open[wanted]
+
+    def engine(self, name: str) -> Engine:
+        """A second engine of a database, without the guard before it: to see what it refuses by itself. Close it.
+
+        Raises BadInput for a name that is none.
+        """
+        return self._engine(redact(name), self._options(name, by_model=False))
 
     def limits(self, name: str | None = None, rows: int | None = None) -> Limits:
         """The limits that the settings of a database set, with at most `rows` rows."""
@@ -126,15 +133,14 @@ class Databases:
             raise BadInput(f"there are several databases: name one of {', '.join(configured)}.")
         return configured[0] if configured else FILES
 
-    def _opened(self, wanted: str, by_model: bool) -> Database:
+    def _options(self, wanted: str, by_model: bool) -> DatabaseSettings:
         configured = self._settings.databases.get(wanted)
         if configured is None and wanted == FILES:
             configured = "files:"
         url = configured if configured is not None or by_model else self._address(wanted)
         if url is None:
             raise self._unknown(wanted)
-        options = url if isinstance(url, DatabaseSettings) else DatabaseSettings(url=url)
-        return self._guarded(redact(wanted), options)
+        return url if isinstance(url, DatabaseSettings) else DatabaseSettings(url=url)
 
     def _guarded(self, name: str, options: DatabaseSettings) -> Database:
         from agentkit.sqlguard.audit import Audit
