@@ -182,7 +182,7 @@ def test_kept_examples_are_no_table(workspace: Path) -> None:
 
 def test_lists_and_objects_of_a_stored_result_are_json(tmp_path: Path) -> None:
     handle, rows = keep(tmp_path, ["a", "b", "c"], [[[1, None], {"k": "é"}, None]])
-    kept = list(csv.reader(stored(tmp_path, handle).open(newline="")))
+    kept = list(csv.reader(stored(tmp_path, handle).read_text(encoding="utf-8").splitlines()))
     assert (rows, kept[1]) == (1, ["[1, null]", '{"k": "é"}', ""])
 
 
