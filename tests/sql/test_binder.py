@@ -82,6 +82,17 @@ NAMES = {
         "SELECT c.name FROM customers c JOIN orders o ON c.customer_id = o.customer_id WHERE o.total > 100",
         "SELECT c.name FROM customers c JOIN orders o ON c.id = o.customer_id WHERE o.total > 100",
     ),
+    "join of tables that only a third one joins": (
+        (
+            "SELECT c.name, p.title FROM customers c JOIN order_items i ON i.customer_id = c.id JOIN products p "
+            "ON p.product_id = i.product_id WHERE p.title = 'Lamp'"
+        ),
+        "SELECT 'Ada', 'Lamp'",
+    ),
+    "join of tables whose third one is read later": (
+        "SELECT o.id, p.title FROM orders o JOIN products p ON o.product_id = p.product_id ORDER BY 1, 2 LIMIT 1",
+        "SELECT 1, 'Desk'",
+    ),
     "misspelt table": ("SELECT count(*) FROM custmers", "SELECT count(*) FROM customers"),
     "singular table": ("SELECT category.label FROM category ORDER BY 1", "SELECT label FROM categories ORDER BY 1"),
     "misspelt column": ("SELECT ordered_on FROM orders WHERE id = 1", "SELECT ordered_at FROM orders WHERE id = 1"),
