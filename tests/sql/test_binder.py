@@ -414,6 +414,12 @@ def test_a_name_in_part_or_in_another_style_is_the_column(said: str, meant: str)
     assert bind(f"SELECT {said} FROM y", Schema("postgres", (table, other))).sql == f"SELECT {meant} FROM y"
 
 
+def test_a_table_gets_its_schema_even_where_the_connection_finds_it_without() -> None:
+    orders = replace(shop().tables[2], schema="sales")
+    bound = bind("SELECT o.total FROM orders AS o", Schema("postgres", (orders,)), light=True)
+    assert bound.sql == "SELECT o.total FROM sales.orders AS o"
+
+
 def test_joins_that_a_user_knows_are_used() -> None:
     from agentkit_sql.card.joins import join_graph
 
