@@ -15,12 +15,13 @@ def register_tools() -> list[ToolSpec]:
         ToolSpec(
             "describe_database",
             "agentkit_sql.describe_database:describe_database",
-            "Tell which tables and columns a database has. Use it for: what is in the database?",
+            "Tell which tables a database has and what their columns are. A file such as x.csv is no database.",
         ),
         ToolSpec(
             "query_database",
             "agentkit_sql.query_database:query_database",
-            "Answer a question about the data in a database: how many, which, how much, by month. It writes the SQL.",
+            "Answer a question by counting and adding up what tables hold: how many, how much, which one, by month. It "
+            "writes the SQL.",
         ),
         ToolSpec(
             "run_sql",
