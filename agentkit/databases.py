@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import re
 import threading
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote
 
 from agentkit.errors import BadInput, suggest
+from agentkit.names import meant
 from agentkit.redaction import redact
 from agentkit.settings import DatabaseSettings
 from agentkit.specs import DatabaseSpec, resolve
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from agentkit.plugins import Plugins
     from agentkit.settings import Settings
 
+_ABOUT = re.compile(r"(?<![^\W_])(the|my|our|database|db)(?![^\W_])", re.IGNORECASE)
 FILES = "files"
 """The database whose tables are the workspace's data files."""
 
@@ -99,7 +102,7 @@ class Databases:
         A person may also give a URL or a file; a model names a configured one. Raises BadInput for a name that is
         none. Nothing is connected before it is used.
         """
-        wanted = name.strip() if name and name.strip() else self._default()
+        wanted = self._meant(name) or self._default()
         with self._lock:
             if wanted not in self._open:
                 self._open[wanted] = self._guarded(redact(wanted), self._options(wanted, by_model))
@@ -116,7 +119,7 @@ class Databases:
 
     def limits(self, name: str | None = None, rows: int | None = None) -> Limits:
         """The limits that the settings of a database set, with at most `rows` rows."""
-        configured = self._settings.databases.get(name or self._default())
+        configured = self._settings.databases.get(self._meant(name) or self._default())
         limits = limits_of(configured) if isinstance(configured, DatabaseSettings) else Limits()
         return limits if rows is None else replace(limits, rows=min(rows, limits.rows))
 
@@ -126,6 +129,14 @@ class Databases:
             for database in self._open.values():
                 database.close()
             self._open.clear()
+
+    def _meant(self, name: str | None) -> str:
+        """The name without blanks; a known one for `the shop database`, `Shop` or `shop_db`; '' for none."""
+        given = (name or "").strip()
+        if given in self.names() or not given:
+            return given
+        bare = _ABOUT.sub("", given).strip(" _-")
+        return meant(bare or FILES, self.names()) or given
 
     def _default(self) -> str:
         configured = list(self._settings.databases)

@@ -15,13 +15,13 @@ def register_tools() -> list[ToolSpec]:
         ToolSpec(
             "describe_database",
             "agentkit_sql.describe_database:describe_database",
-            "Tell which tables a database has and what their columns are. A file such as x.csv is no database.",
+            "List the tables of a database and their columns. Only for: which tables and columns does the database have?",
         ),
         ToolSpec(
             "query_database",
             "agentkit_sql.query_database:query_database",
-            "Answer a question by counting and adding up what tables hold: how many, how much, which one, by month. It "
-            "writes the SQL.",
+            "Answer a question about what a database holds: how many are there, which, how much, by month. It writes "
+            "and runs the SQL.",
         ),
         ToolSpec(
             "run_sql",
