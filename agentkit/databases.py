@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import re
 import threading
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
@@ -24,7 +23,8 @@ if TYPE_CHECKING:
     from agentkit.plugins import Plugins
     from agentkit.settings import Settings
 
-_ABOUT = re.compile(r"(?<![^\W_])(the|my|our|database|db)(?![^\W_])", re.IGNORECASE)
+_ABOUT = re.compile(r"(?<![^\s_-])(the|my|our|database|db)(?![^\s_-])", re.IGNORECASE)
+"""Words that a model adds to the name of a database."""
 FILES = "files"
 """The database whose tables are the workspace's data files."""
 
@@ -102,7 +102,7 @@ class Databases:
         A person may also give a URL or a file; a model names a configured one. Raises BadInput for a name that is
         none. Nothing is connected before it is used.
         """
-        wanted = self._meant(name) or self._default()
+        wanted = self._meant(name, by_model) or self._default()
         with self._lock:
             if wanted not in self._open:
                 self._open[wanted] = self._guarded(redact(wanted), self._options(wanted, by_model))
@@ -119,7 +119,7 @@ class Databases:
 
     def limits(self, name: str | None = None, rows: int | None = None) -> Limits:
         """The limits that the settings of a database set, with at most `rows` rows."""
-        configured = self._settings.databases.get(self._meant(name) or self._default())
+        configured = self._settings.databases.get(self._meant(name, by_model=True) or self._default())
         limits = limits_of(configured) if isinstance(configured, DatabaseSettings) else Limits()
         return limits if rows is None else replace(limits, rows=min(rows, limits.rows))
 
@@ -130,10 +130,10 @@ class Databases:
                 database.close()
             self._open.clear()
 
-    def _meant(self, name: str | None) -> str:
-        """The name without blanks; a known one for `the shop database`, `Shop` or `shop_db`; '' for none."""
+    def _meant(self, name: str | None, by_model: bool) -> str:
+        """The name without blanks, '' for none; a known one for a model's `the shop database`, `Shop` or `shop_db`."""
         given = (name or "").strip()
-        if given in self.names() or not given:
+        if given in self.names() or not given or not by_model:
             return given
         bare = _ABOUT.sub("", given).strip(" _-")
         return meant(bare or FILES, self.names()) or given

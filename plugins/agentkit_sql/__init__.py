@@ -15,7 +15,7 @@ def register_tools() -> list[ToolSpec]:
         ToolSpec(
             "describe_database",
             "agentkit_sql.describe_database:describe_database",
-            "List the tables of a database and their columns. Only for: which tables and columns does the database have?",
+            "List the tables of a database and their columns. Only for: which tables and columns does it have?",
         ),
         ToolSpec(
             "query_database",
