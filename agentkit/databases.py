@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote
 
-from agentkit.errors import BadInput, suggest
+from agentkit.errors import AgentkitError, BadInput, suggest
 from agentkit.names import meant
 from agentkit.redaction import redact
 from agentkit.settings import DatabaseSettings
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _ABOUT = re.compile(r"(?<![^\s_-])(the|my|our|database|db)(?![^\s_-])", re.IGNORECASE)
 """Words that a model adds to the name of a database."""
+_TOLD, _TOLD_TABLES = 5, 12
 FILES = "files"
 """The database whose tables are the workspace's data files."""
 
@@ -122,6 +123,25 @@ class Databases:
         configured = self._settings.databases.get(self._meant(name, by_model=True) or self._default())
         limits = limits_of(configured) if isinstance(configured, DatabaseSettings) else Limits()
         return limits if rows is None else replace(limits, rows=min(rows, limits.rows))
+
+    def told(self) -> list[str]:
+        """The configured databases for a model to read: `shop with the tables customers, orders`.
+
+        Tables are told of databases in files; a server may be far away or gone.
+        """
+        return [f"{name}{self._told_tables(name)}" for name in list(self._settings.databases)[:_TOLD]]
+
+    def _told_tables(self, name: str) -> str:
+        options = self._options(name, by_model=True)
+        spec = self._spec(options.url.partition(":")[0].partition("+")[0].lower())
+        if spec is None or not spec.suffixes:
+            return ""
+        try:
+            tables = [t.name for t in self.open(name, by_model=True).schema().tables]
+        except AgentkitError:  # a request may be about something else
+            return ""
+        more = f" and {len(tables) - _TOLD_TABLES} more" if len(tables) > _TOLD_TABLES else ""
+        return f" with the tables {', '.join(tables[:_TOLD_TABLES])}{more}" if tables else ""
 
     def close(self) -> None:
         """Close every database that was opened."""
