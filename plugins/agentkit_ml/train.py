@@ -238,7 +238,8 @@ def _job(
     _check_columns(data, target, time_column, group_column)
     data.require(unwanted, ", which ignore names")
     frame = data.frame()
-    wanted = read_target(frame[target], task if task != "auto" else task_of(metric))
+    by_metric = task_of(metric) if frame[target].dtype.kind in "iuf" else "auto"
+    wanted = read_target(frame[target], by_metric if task == "auto" else task)
     chosen_metric = choose_metric(metric, wanted.task, [int((wanted.values == c).sum()) for c in wanted.classes])
     if chosen_metric == "mape" and (zeros := int((wanted.values == 0).sum())):
         raise TrainingError(f"metric 'mape' divides by the true value, and {zeros} rows of {target!r} are 0. Use mae.")
