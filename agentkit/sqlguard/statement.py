@@ -15,6 +15,7 @@ from agentkit.errors import SqlRefused, suggest
 from agentkit.sqlguard import functions, nodes
 from agentkit.sqlguard.schema import Dialect
 from agentkit.sqlguard.sizes import bound
+from agentkit.sqlguard.tokens import check_numbers, with_whole_intervals
 
 if TYPE_CHECKING:
     from sqlglot.expressions import Expr, Query, Values
@@ -26,7 +27,6 @@ MOST_BRACKETS = 400
 """Square ones: reading a long chain of them takes a time that grows with its square."""
 _ONE = "Only one SELECT, set operation or VALUES is allowed. Nothing was run."
 _BRACKETS = re.compile(r"[()\[\]{}]")
-_RADIXES = ("0x", "0o", "0b")
 _HEX, _BITS = re.compile(r"[0-9A-Fa-f]*"), re.compile(r"[01]*")
 
 
@@ -102,17 +102,9 @@ def _trees(sql: str, dialect: Dialect) -> list[Expr | None]:
 
     known = Sqlglot.get_or_raise(dialect)
     tokens = known.tokenize(sql)
-    _check_numbers(tokens, sql)
-    trees: list[Expr | None] = _parser_of(dialect)(dialect=known).parse(tokens, sql)
+    check_numbers(tokens, sql)
+    trees: list[Expr | None] = _parser_of(dialect)(dialect=known).parse(with_whole_intervals(tokens, dialect), sql)
     return trees
-
-
-def _check_numbers(tokens: list[Any], sql: str) -> None:
-    """Numbers that sqlglot reads in another way than databases do: 1_000 as `1 AS _000`, 0x1F as bits."""
-    for token, following in zip(tokens, [*tokens[1:], None], strict=True):
-        joined = following is not None and following.start == token.end + 1 and following.token_type.name == "VAR"
-        if (token.token_type.name == "NUMBER" and joined) or sql[token.start : token.start + 2].lower() in _RADIXES:
-            raise SqlRefused(f"{sql[token.start : token.end + 1]!r}: write numbers in plain decimal digits.", "syntax")
 
 
 @lru_cache
@@ -214,7 +206,11 @@ def _check_column(node: Expr, dialect: Dialect) -> None:
 
 
 def _check_type(node: Expr) -> None:
+    from sqlglot import exp
+
     kind = node.this
+    if isinstance(kind, exp.Interval):  # INTERVAL DAY TO MINUTE: checked as a node of its own
+        return
     name = getattr(kind, "name", str(kind)).upper()
     if name not in nodes.TYPES and name != "USERDEFINED":
         raise SqlRefused(f"the type {name} is not allowed in a statement.", "types")

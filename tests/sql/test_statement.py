@@ -147,3 +147,19 @@ list_resize bar array_fill
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_no_dangerous_function_is_on_a_list(dialect: Dialect) -> None:
     assert [name for name in DANGEROUS if name in functions.OF[dialect]] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "want"),
+    [
+        ("INTERVAL '1 day 02:03:04'", "CAST('1 day 02:03:04' AS INTERVAL)"),
+        ("INTERVAL '1 day ago'", "CAST('1 day ago' AS INTERVAL)"),
+        ("INTERVAL '1 year 2-3'", "CAST('1 year 2-3' AS INTERVAL)"),
+        ("INTERVAL '1.5' DAY", "CAST('1.5' AS INTERVAL DAY)"),
+        ("INTERVAL '1' DAY", "INTERVAL '1 DAY'"),
+    ],
+)
+def test_no_part_of_an_interval_is_lost(text: str, want: str) -> None:
+    assert written(parsed(f"SELECT {text}", "postgres"), "postgres") == f"SELECT {want}"
+    if "." not in text and "' " not in text:
+        assert written(parsed(f"SELECT {text}", "duckdb"), "duckdb") == f"SELECT {want}"

@@ -1,0 +1,42 @@
+"""What is checked or changed of a statement's tokens, before they become a tree: where sqlglot reads other than databases."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from agentkit.errors import SqlRefused
+from agentkit.sqlguard.schema import Dialect
+
+_RADIXES = ("0x", "0o", "0b")
+_NUMBER = {"postgres": re.compile(r"\s*[+-]?[0-9]+\s*"), "duckdb": re.compile(r"\s*[+-]?[0-9]+(\.[0-9]+)?\s*")}
+"""What may stand in quotes before a unit; PostgreSQL drops the fraction of `'1.5' DAY`, so it must stay apart."""
+
+
+def check_numbers(tokens: list[Any], sql: str) -> None:
+    """Numbers that sqlglot reads in another way than databases do: 1_000 as `1 AS _000`, 0x1F as bits."""
+    for token, following in zip(tokens, [*tokens[1:], None][: len(tokens)], strict=True):
+        joined = following is not None and following.start == token.end + 1 and following.token_type.name == "VAR"
+        if (token.token_type.name == "NUMBER" and joined) or sql[token.start : token.start + 2].lower() in _RADIXES:
+            raise SqlRefused(f"{sql[token.start : token.end + 1]!r}: write numbers in plain decimal digits.", "syntax")
+
+
+def with_whole_intervals(tokens: list[Any], dialect: Dialect) -> list[Any]:
+    """`INTERVAL '1 day 02:03'` as `'1 day 02:03'::INTERVAL`: sqlglot would keep the first number and unit only."""
+    from sqlglot.tokens import Token, TokenType
+
+    if dialect == "sqlite":
+        return tokens
+    told = list(tokens)
+    for i, (token, text) in enumerate(zip(tokens, tokens[1:], strict=False)):
+        is_interval = token.token_type == TokenType.INTERVAL and text.token_type == TokenType.STRING
+        if (
+            not is_interval
+            or _NUMBER[dialect].fullmatch(text.text)
+            or (i and tokens[i - 1].token_type == TokenType.DCOLON)
+        ):
+            continue
+        colons = Token(TokenType.DCOLON, "::", text.line, text.col, token.start, token.end)
+        told[i] = [text, colons]
+        told[i + 1] = [token]
+    return [t for part in told for t in (part if isinstance(part, list) else [part])]
