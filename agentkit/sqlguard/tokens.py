@@ -1,8 +1,9 @@
-"""What is checked or changed of a statement's tokens, before they become a tree: where sqlglot reads other than databases."""
+"""What is checked or changed of a statement's tokens before they become a tree."""
 
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import Any
 
 from agentkit.errors import SqlRefused
@@ -28,13 +29,10 @@ def with_whole_intervals(tokens: list[Any], dialect: Dialect) -> list[Any]:
     if dialect == "sqlite":
         return tokens
     told = list(tokens)
-    for i, (token, text) in enumerate(zip(tokens, tokens[1:], strict=False)):
-        is_interval = token.token_type == TokenType.INTERVAL and text.token_type == TokenType.STRING
-        if (
-            not is_interval
-            or _NUMBER[dialect].fullmatch(text.text)
-            or (i and tokens[i - 1].token_type == TokenType.DCOLON)
-        ):
+    for i, (token, text) in enumerate(pairwise(tokens)):
+        starts = token.token_type == TokenType.INTERVAL and text.token_type == TokenType.STRING
+        is_type = i > 0 and tokens[i - 1].token_type == TokenType.DCOLON
+        if not starts or is_type or _NUMBER[dialect].fullmatch(text.text):
             continue
         colons = Token(TokenType.DCOLON, "::", text.line, text.col, token.start, token.end)
         told[i] = [text, colons]

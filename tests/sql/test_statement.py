@@ -163,3 +163,28 @@ def test_no_part_of_an_interval_is_lost(text: str, want: str) -> None:
     assert written(parsed(f"SELECT {text}", "postgres"), "postgres") == f"SELECT {want}"
     if "." not in text and "' " not in text:
         assert written(parsed(f"SELECT {text}", "duckdb"), "duckdb") == f"SELECT {want}"
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT CAST('t1' AS pg_catalog.regclass)",
+        "SELECT x::pg_catalog.regclass::text FROM generate_series(1, 9) x",
+        'SELECT x::"pg_catalog"."regclass"::text FROM generate_series(1, 9) x',
+        "SELECT 10::pg_catalog.regrole",
+        "SELECT 'x'::regcollation",
+        "SELECT CAST(NULL AS information_schema.tables)",
+        "SELECT CAST(NULL AS other.thing)",
+        "SELECT NULL::pg_catalog.regclass[]",
+    ],
+)
+def test_types_that_look_into_the_catalogues_are_refused(sql: str) -> None:
+    with pytest.raises(SqlRefused) as refused:
+        Tables(FIFTY, Policy("x", DatabaseSettings(url=""), FIFTY)).rewrite(parsed(sql, "postgres"))
+    assert refused.value.rule == "types"
+
+
+def test_a_type_with_a_schema_may_be_that_of_a_column() -> None:
+    schema = Schema("postgres", (TableInfo("t", (Column("mood", "moods.mood"),), "public"),))
+    tables = Tables(schema, Policy("x", DatabaseSettings(url=""), schema))
+    assert "moods.mood" in written(tables.rewrite(parsed("SELECT 'sad'::moods.mood", "postgres")), "postgres")
