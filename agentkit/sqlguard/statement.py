@@ -15,7 +15,7 @@ from agentkit.errors import SqlRefused, suggest
 from agentkit.sqlguard import functions, nodes
 from agentkit.sqlguard.schema import Dialect
 from agentkit.sqlguard.sizes import bound
-from agentkit.sqlguard.tokens import check_numbers, with_whole_intervals
+from agentkit.sqlguard.tokens import check_numbers, nests_types, with_whole_intervals
 
 if TYPE_CHECKING:
     from sqlglot.expressions import Expr, Query, Values
@@ -103,6 +103,8 @@ def _trees(sql: str, dialect: Dialect) -> list[Expr | None]:
     known = Sqlglot.get_or_raise(dialect)
     tokens = known.tokenize(sql)
     check_numbers(tokens, sql)
+    if nests_types(tokens, dialect):
+        raise _too_deep()
     trees: list[Expr | None] = _parser_of(dialect)(dialect=known).parse(with_whole_intervals(tokens, dialect), sql)
     return trees
 

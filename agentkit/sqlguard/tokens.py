@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
 from agentkit.errors import SqlRefused
 from agentkit.sqlguard.schema import Dialect
 
+MOST_TYPES = 8
+"""Levels of brackets behind words that can be types: each is read in two ways, so time doubles with each."""
 _RADIXES = ("0x", "0o", "0b")
 _NUMBER = {"postgres": re.compile(r"\s*[+-]?[0-9]+\s*"), "duckdb": re.compile(r"\s*[+-]?[0-9]+(\.[0-9]+)?\s*")}
 """What may stand in quotes before a unit; PostgreSQL drops the fraction of `'1.5' DAY`, so it must stay apart."""
@@ -38,3 +41,42 @@ def with_whole_intervals(tokens: list[Any], dialect: Dialect) -> list[Any]:
         told[i] = [text, colons]
         told[i + 1] = [token]
     return [t for part in told for t in (part if isinstance(part, list) else [part])]
+
+
+def nests_types(tokens: list[Any], dialect: Dialect) -> bool:
+    """True for more than MOST_TYPES levels of `date(`, `int(` and the like, or of square brackets."""
+    from sqlglot.tokens import TokenType
+
+    levels: list[bool] = []
+    before = None
+    for token in tokens:
+        if token.token_type in (TokenType.L_PAREN, TokenType.L_BRACKET):
+            is_type = token.token_type == TokenType.L_BRACKET or _may_be_type(before, dialect)
+            levels.append(is_type)
+            if is_type and sum(levels) > MOST_TYPES:
+                return True
+        elif token.token_type in (TokenType.R_PAREN, TokenType.R_BRACKET) and levels:
+            levels.pop()
+        before = token
+    return False
+
+
+def _may_be_type(token: Any, dialect: Dialect) -> bool:
+    from sqlglot.tokens import TokenType
+
+    if token is None:
+        return False
+    words, kinds = _types_of(dialect)
+    quoted = token.token_type == TokenType.IDENTIFIER and token.text.split(" ")[0].upper() in words
+    # the last word of TIMESTAMP WITH TIME ZONE
+    return quoted or token.token_type in kinds or token.text.upper() == "ZONE"
+
+
+@lru_cache
+def _types_of(dialect: Dialect) -> tuple[frozenset[str], frozenset[Any]]:
+    """The words and the kinds of tokens that sqlglot takes for types."""
+    from sqlglot.dialects.dialect import Dialect as Sqlglot
+
+    known = Sqlglot.get_or_raise(dialect)
+    kinds = frozenset(type(known.parser()).TYPE_TOKENS)
+    return frozenset(w for w, kind in type(known).tokenizer_class.KEYWORDS.items() if kind in kinds), kinds

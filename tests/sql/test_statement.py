@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 
 import pytest
@@ -188,3 +189,19 @@ def test_a_type_with_a_schema_may_be_that_of_a_column() -> None:
     schema = Schema("postgres", (TableInfo("t", (Column("mood", "moods.mood"),), "public"),))
     tables = Tables(schema, Policy("x", DatabaseSettings(url=""), schema))
     assert "moods.mood" in written(tables.rewrite(parsed("SELECT 'sad'::moods.mood", "postgres")), "postgres")
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize(
+    "opening",
+    ["date(", "int(", "text(", "time[", "row(", '"int"(', "timestamp with time zone (", "date(x, int[", "int(("],
+)
+def test_reading_takes_no_exponential_time(dialect: Dialect, opening: str) -> None:
+    """Each level is as long as the ones before it together: 14 would take seconds, 30 forever."""
+    closing = opening.translate(str.maketrans("([", ")]"))
+    end = "".join(letter for letter in reversed(closing) if letter in ")]")
+    start = time.process_time()
+    for levels in (4, 9, 14):
+        with contextlib.suppress(SqlRefused):
+            parsed("SELECT " + opening * levels + "1" + end * levels, dialect)
+    assert time.process_time() - start < 2
