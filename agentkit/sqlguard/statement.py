@@ -15,7 +15,7 @@ from agentkit.errors import SqlRefused, suggest
 from agentkit.sqlguard import functions, nodes
 from agentkit.sqlguard.schema import Dialect
 from agentkit.sqlguard.sizes import bound
-from agentkit.sqlguard.tokens import check_numbers, nests_types, with_whole_intervals
+from agentkit.sqlguard.tokens import check_numbers, check_types, nests_types, with_whole_intervals
 
 if TYPE_CHECKING:
     from sqlglot.expressions import Expr, Query, Values
@@ -46,11 +46,28 @@ def written(tree: Query | Values, dialect: Dialect) -> str:
     from sqlglot.errors import ErrorLevel, SqlglotError
 
     try:
-        return tree.sql(dialect=dialect, comments=False, unsupported_level=ErrorLevel.RAISE, copy=False)
+        writer = _writer_of(dialect)
+        return str(
+            writer(dialect=dialect, comments=False, unsupported_level=ErrorLevel.RAISE).generate(tree, copy=False)
+        )
     except RecursionError:
         raise _too_deep() from None
     except SqlglotError as error:
         raise SqlRefused(f"the statement cannot be written for {dialect}: {_plain(error)}.", "syntax") from None
+
+
+@lru_cache
+def _writer_of(dialect: Dialect) -> Any:
+    """What writes a tree as text. In SQLite types keep their names: each gives values another affinity."""
+    from sqlglot import exp
+    from sqlglot.dialects.dialect import Dialect as Sqlglot
+    from sqlglot.generator import Generator
+
+    usual = type(Sqlglot.get_or_raise(dialect).generator())
+    if dialect != "sqlite":
+        return usual
+    kept = {exp.DType.DECIMAL: "NUMERIC", exp.DType.BOOLEAN: "BOOLEAN"}
+    return type("AsItCame", (usual,), {"TYPE_MAPPING": usual.TYPE_MAPPING | kept, "cast_sql": Generator.cast_sql})
 
 
 def condition(sql: str, dialect: Dialect) -> Expr:
@@ -103,6 +120,7 @@ def _trees(sql: str, dialect: Dialect) -> list[Expr | None]:
     known = Sqlglot.get_or_raise(dialect)
     tokens = known.tokenize(sql)
     check_numbers(tokens, sql)
+    check_types(tokens, dialect)
     if nests_types(tokens, dialect):
         raise _too_deep()
     trees: list[Expr | None] = _parser_of(dialect)(dialect=known).parse(with_whole_intervals(tokens, dialect), sql)

@@ -10,6 +10,7 @@ from typing import Any
 from agentkit.errors import SqlRefused
 from agentkit.sqlguard.schema import Dialect
 
+_NOT_AS_IN_SQLITE = ("STRING", "BINARY", "VARBINARY", "BYTEA")
 MOST_TYPES = 8
 """Levels of brackets behind words that can be types: each is read in two ways, so time doubles with each."""
 _RADIXES = ("0x", "0o", "0b")
@@ -23,6 +24,23 @@ def check_numbers(tokens: list[Any], sql: str) -> None:
         joined = following is not None and following.start == token.end + 1 and following.token_type.name == "VAR"
         if (token.token_type.name == "NUMBER" and joined) or sql[token.start : token.start + 2].lower() in _RADIXES:
             raise SqlRefused(f"{sql[token.start : token.end + 1]!r}: write numbers in plain decimal digits.", "syntax")
+
+
+def check_types(tokens: list[Any], dialect: Dialect) -> None:
+    """Types that sqlglot takes for others: SQLite's STRING and BINARY make numbers, BIT VARYING has no token."""
+    in_cast = [False]
+    ahead = ""
+    for token in tokens:
+        word = token.text.upper()
+        if word == "(":
+            in_cast.append(ahead == "CAST")
+        elif word == ")" and len(in_cast) > 1:
+            in_cast.pop()
+        elif dialect == "sqlite" and in_cast[-1] and ahead == "AS" and word in _NOT_AS_IN_SQLITE:
+            raise SqlRefused(f"the type {word} is not allowed in a statement: write TEXT, BLOB or NUMERIC.", "types")
+        elif dialect == "postgres" and (ahead, word) == ("BIT", "VARYING"):
+            raise SqlRefused("the type BIT VARYING is not allowed in a statement: write VARBIT.", "types")
+        ahead = word
 
 
 def with_whole_intervals(tokens: list[Any], dialect: Dialect) -> list[Any]:
