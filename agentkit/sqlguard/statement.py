@@ -25,6 +25,9 @@ DEEPEST = 60
 """Levels of brackets; people and models stay far below."""
 MOST_BRACKETS = 400
 """Square ones: reading a long chain of them takes a time that grows with its square."""
+MOST_NAMES = 50
+"""Queries in WITH: PostgreSQL does not look at the clock while it plans a chain of them."""
+MOST_COLUMNS = 2_000
 _ONE = "Only one SELECT, set operation or VALUES is allowed. Nothing was run."
 _BRACKETS = re.compile(r"[()\[\]{}]")
 _HEX, _BITS = re.compile(r"[0-9A-Fa-f]*"), re.compile(r"[01]*")
@@ -34,7 +37,12 @@ def parsed(sql: str, dialect: Dialect) -> Query | Values:
     """The tree of one SELECT, set operation or VALUES, each node of it allowed. Raises SqlRefused."""
     tree = _read(sql, dialect)
     try:
-        for node in list(tree.walk()):
+        found = list(tree.walk())
+        if sum(type(node).__name__ == "CTE" for node in found) > MOST_NAMES:
+            raise SqlRefused(f"more than {MOST_NAMES} queries in WITH: write fewer, planning takes too long.", "size")
+        if sum(len(node.expressions) for node in found if type(node).__name__ == "Select") > MOST_COLUMNS:
+            raise SqlRefused(f"more than {MOST_COLUMNS:,} columns are not allowed: ask for fewer.", "size")
+        for node in found:
             _check(node, dialect)
     except RecursionError:
         raise _too_deep() from None
@@ -93,8 +101,8 @@ def _read(sql: str, dialect: Dialect) -> Query | Values:
     logging.getLogger("sqlglot").setLevel(logging.ERROR)
     if len(sql) > MOST_CHARACTERS:
         raise SqlRefused(f"the statement has {len(sql):,} characters; at most {MOST_CHARACTERS:,} are read.", "size")
-    if "\0" in sql:
-        raise SqlRefused("the statement holds a zero byte.", "syntax")
+    if "\0" in sql or any("\ud800" <= letter <= "\udfff" for letter in sql):
+        raise SqlRefused("the statement holds a zero byte, or bytes that are no UTF-8.", "syntax")
     if _depth(sql) > DEEPEST or sql.count("[") > MOST_BRACKETS:
         raise _too_deep()
     try:

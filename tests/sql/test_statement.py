@@ -112,6 +112,9 @@ def test_what_runs_is_what_was_checked(dialect: Dialect) -> None:
         ("SELECT * FROM t99", "tables"),
         ("SELECT ctid FROM t1", "columns"),
         ("SELECT 1_000", "syntax"),
+        ("SELECT '\ud800'", "syntax"),
+        ("WITH " + ", ".join(f"a{i} AS (SELECT 1)" for i in range(51)) + " SELECT 1", "size"),
+        ("SELECT " + ", ".join(["1"] * 2_001), "size"),
         ("SELECT format('%99999s', 1)", "size"),
     ],
 )
@@ -205,3 +208,9 @@ def test_reading_takes_no_exponential_time(dialect: Dialect, opening: str) -> No
         with contextlib.suppress(SqlRefused):
             parsed("SELECT " + opening * levels + "1" + end * levels, dialect)
     assert time.process_time() - start < 2
+
+
+@pytest.mark.parametrize("sql", ["", "--", " ; ", "/* nothing */"])
+def test_an_empty_statement_is_told_as_such(sql: str) -> None:
+    with pytest.raises(SqlRefused, match="there is no statement"):
+        parsed(sql, "sqlite")
