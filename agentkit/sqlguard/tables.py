@@ -99,8 +99,9 @@ class Tables:
         if name.startswith(nodes.CATALOGUES):
             raise SqlRefused(f"a WITH cannot be called {name!r}: catalogues are. Choose another name.", "catalogues")
         own: str = cte.alias
-        if self._folded(own) not in self._hidden:
-            return own
+        # the name as the engine compares it: PostgreSQL reads SECRETS as secrets
+        if name not in self._hidden:
+            return name
         new = f"with_{own}"
         while self._folded(new) in self._hidden:
             new = f"with_{new}"
@@ -116,7 +117,7 @@ class Tables:
             raise SqlRefused(f"{node.sql()[:80]!r} is not allowed as a table: name a table.", "tables")
         key = self._key(node.this)
         if not node.args.get("db") and key in scope:
-            if scope[key] != node.name:
+            if scope[key] != key:
                 _alias(node, node.this)
                 node.set("this", exp.to_identifier(scope[key], quoted=True))
             return
