@@ -45,7 +45,7 @@ def check_types(tokens: list[Any], dialect: Dialect) -> None:
 
 def with_whole_intervals(tokens: list[Any], dialect: Dialect) -> list[Any]:
     """`INTERVAL '1 day 02:03'` as `'1 day 02:03'::INTERVAL`: sqlglot would keep the first number and unit only."""
-    from sqlglot.tokens import Token, TokenType
+    from sqlglot.tokenizer_core import Token, TokenType
 
     if dialect == "sqlite":
         return tokens
@@ -63,7 +63,7 @@ def with_whole_intervals(tokens: list[Any], dialect: Dialect) -> list[Any]:
 
 def nests_types(tokens: list[Any], dialect: Dialect) -> bool:
     """True for more than MOST_TYPES levels of `date(`, `int(` and the like, or of square brackets."""
-    from sqlglot.tokens import TokenType
+    from sqlglot.tokenizer_core import TokenType
 
     levels: list[bool] = []
     before = None
@@ -80,7 +80,7 @@ def nests_types(tokens: list[Any], dialect: Dialect) -> bool:
 
 
 def _may_be_type(token: Any, dialect: Dialect) -> bool:
-    from sqlglot.tokens import TokenType
+    from sqlglot.tokenizer_core import TokenType
 
     if token is None:
         return False
