@@ -124,6 +124,19 @@ class Databases:
         limits = limits_of(configured) if isinstance(configured, DatabaseSettings) else Limits()
         return limits if rows is None else replace(limits, rows=min(rows, limits.rows))
 
+    def data_limits(self, name: str | None, most: Limits) -> Limits:
+        """The limits of a data set: `most`, but no more rows and seconds than the settings of its database say.
+
+        Their defaults are for results that are shown, and hold no data set back.
+        """
+        configured = self._settings.databases.get(self._meant(name, by_model=True) or self._default())
+        if not isinstance(configured, DatabaseSettings):
+            return most
+        usual = DatabaseSettings(url="")
+        rows = most.rows if configured.rows == usual.rows else min(configured.rows, most.rows)
+        seconds = most.seconds if configured.seconds == usual.seconds else min(configured.seconds, most.seconds)
+        return replace(most, rows=rows, seconds=seconds)
+
     def told(self) -> list[str]:
         """The configured databases for a model to read: `shop with the tables customers, orders`.
 
@@ -246,3 +259,7 @@ class ToolDatabases:
     def limits(self, name: str | None = None, rows: int | None = None) -> Limits:
         """The limits of a database by its settings, with at most `rows` rows."""
         return self.databases.limits(name, rows)
+
+    def data_limits(self, name: str | None, most: Limits) -> Limits:
+        """The limits of a data set: `most`, but no more than the settings of its database say."""
+        return self.databases.data_limits(name, most)

@@ -37,7 +37,7 @@ def open_query(name: str, databases: ToolDatabases, home: Path, note: Callable[[
     if found is None:
         return _opened(name.strip(), stored(home, name))
     sql, chosen = found["sql"].strip(), found["database"]
-    with databases.open(chosen).run(sql, LIMITS) as rows:
+    with databases.open(chosen).run(sql, databases.data_limits(chosen, LIMITS)) as rows:
         columns = [c.name for c in rows.columns]
         if len(set(columns)) < len(columns):
             raise DatasetError(f"{_short(name)!r} gives two columns of the same name: rename one with AS.")

@@ -13,7 +13,7 @@ from agentkit.errors import AgentkitError, Cancelled, SqlRefused, SqlTimeout
 from agentkit.redaction import redact
 from agentkit.sqlguard.rows import Rows
 
-Outcome = Literal["done", "closed", "refused", "failed", "timeout", "cancelled"]
+Outcome = Literal["done", "closed", "refused", "failed", "timeout", "cancelled", "explained"]
 FILE = "sql.jsonl"
 _MOST = 4_000
 """Characters of a statement that are kept."""
@@ -30,6 +30,10 @@ class Audit:
         outcome = outcome_of(rows.error) if rows.error else "done" if rows.exhausted else "closed"
         told = {"rows": rows.count, "seconds": round(rows.seconds, 4), "cut": sorted(rows.cut)}
         self._write(database, sql, outcome, told)
+
+    def explained(self, database: str, sql: str, seconds: float) -> None:
+        """A statement whose plan was made; it did not run."""
+        self._write(database, sql, "explained", {"seconds": round(seconds, 4)})
 
     def stopped(self, database: str, sql: str, error: BaseException) -> None:
         """A statement that was refused, or failed before its first row."""

@@ -14,12 +14,15 @@ from agentkit.sqlguard.policy import Policy
 from agentkit.sqlguard.rows import Rows
 from agentkit.sqlguard.schema import Dialect, Schema
 from agentkit.sqlguard.statement import parsed, written
-from agentkit.sqlguard.tables import Tables
+from agentkit.sqlguard.tables import UNDER_POLICY, Tables
 
 if TYPE_CHECKING:
+    from sqlglot.expressions import Query, Values
+
     from agentkit.databases import Engine
     from agentkit.settings import DatabaseSettings
 
+_KEPT_BACK = "The statement is right. Its plan is not shown: it would tell the policy of the tables."
 FRESH_SECONDS = 60.0
 """A schema is read again after so long, and at once when a statement names a table that it lacks."""
 
@@ -49,6 +52,9 @@ class GuardedDatabase:
 
     def check(self, sql: str) -> str:
         """The statement that would run: checked, and rewritten under the policy. Raises SqlRefused."""
+        return written(self._rewritten(sql), self.dialect)
+
+    def _rewritten(self, sql: str) -> Query | Values:
         statement = parsed(sql, self.dialect)
         with self._lock:
             _, tables = self._current()
@@ -60,7 +66,7 @@ class GuardedDatabase:
                     raise
                 _, tables = self._current(anew=True)
                 tree = tables.rewrite(statement)
-        return written(tree, self.dialect)
+        return tree
 
     def run(self, sql: str, limits: Limits | None = None) -> Rows:
         """Check, rewrite, run; see `agentkit.databases.Database`."""
@@ -73,12 +79,17 @@ class GuardedDatabase:
         return rows
 
     def explain(self, sql: str) -> str:
-        """The engine's plan of the statement that `run` would run."""
+        """The engine's plan of the statement that `run` would run; a plan that would show the policy is kept back."""
+        started = time.monotonic()
         try:
-            return self._engine.explain(self.check(sql), self._limits)
+            tree = self._rewritten(sql)
+            plan = self._engine.explain(written(tree, self.dialect), self._limits)
         except BaseException as error:
             self._audit.stopped(self.name, sql, error)
             raise
+        self._audit.explained(self.name, sql, time.monotonic() - started)
+        # SQLite's plan names tables and indexes only
+        return _KEPT_BACK if self.dialect != "sqlite" and tree.meta.get(UNDER_POLICY) else plan
 
     def check_role(self) -> tuple[list[str], str]:
         """What the database's user can do beyond reading, and the SQL for a right one; ([], '') where that is nothing.

@@ -15,6 +15,7 @@ from agentkit.errors import SqlRefused, suggest
 from agentkit.sqlguard import functions, nodes
 from agentkit.sqlguard.schema import Dialect
 from agentkit.sqlguard.sizes import bound
+from agentkit.sqlguard.tokens import check_numbers, check_types, nests_types, with_whole_intervals
 
 if TYPE_CHECKING:
     from sqlglot.expressions import Expr, Query, Values
@@ -24,9 +25,11 @@ DEEPEST = 60
 """Levels of brackets; people and models stay far below."""
 MOST_BRACKETS = 400
 """Square ones: reading a long chain of them takes a time that grows with its square."""
+MOST_NAMES = 50
+"""Queries in WITH: PostgreSQL does not look at the clock while it plans a chain of them."""
+MOST_COLUMNS = 2_000
 _ONE = "Only one SELECT, set operation or VALUES is allowed. Nothing was run."
 _BRACKETS = re.compile(r"[()\[\]{}]")
-_RADIXES = ("0x", "0o", "0b")
 _HEX, _BITS = re.compile(r"[0-9A-Fa-f]*"), re.compile(r"[01]*")
 
 
@@ -34,7 +37,12 @@ def parsed(sql: str, dialect: Dialect) -> Query | Values:
     """The tree of one SELECT, set operation or VALUES, each node of it allowed. Raises SqlRefused."""
     tree = _read(sql, dialect)
     try:
-        for node in list(tree.walk()):
+        found = list(tree.walk())
+        if sum(type(node).__name__ == "CTE" for node in found) > MOST_NAMES:
+            raise SqlRefused(f"more than {MOST_NAMES} queries in WITH: write fewer, planning takes too long.", "size")
+        if sum(len(node.expressions) for node in found if type(node).__name__ == "Select") > MOST_COLUMNS:
+            raise SqlRefused(f"more than {MOST_COLUMNS:,} columns are not allowed: ask for fewer.", "size")
+        for node in found:
             _check(node, dialect)
     except RecursionError:
         raise _too_deep() from None
@@ -46,11 +54,28 @@ def written(tree: Query | Values, dialect: Dialect) -> str:
     from sqlglot.errors import ErrorLevel, SqlglotError
 
     try:
-        return tree.sql(dialect=dialect, comments=False, unsupported_level=ErrorLevel.RAISE, copy=False)
+        writer = _writer_of(dialect)
+        return str(
+            writer(dialect=dialect, comments=False, unsupported_level=ErrorLevel.RAISE).generate(tree, copy=False)
+        )
     except RecursionError:
         raise _too_deep() from None
     except SqlglotError as error:
         raise SqlRefused(f"the statement cannot be written for {dialect}: {_plain(error)}.", "syntax") from None
+
+
+@lru_cache
+def _writer_of(dialect: Dialect) -> Any:
+    """What writes a tree as text. In SQLite types keep their names: each gives values another affinity."""
+    from sqlglot import exp
+    from sqlglot.dialects.dialect import Dialect as Sqlglot
+    from sqlglot.generator import Generator
+
+    usual = type(Sqlglot.get_or_raise(dialect).generator())
+    if dialect != "sqlite":
+        return usual
+    kept = {exp.DType.DECIMAL: "NUMERIC", exp.DType.BOOLEAN: "BOOLEAN"}
+    return type("AsItCame", (usual,), {"TYPE_MAPPING": usual.TYPE_MAPPING | kept, "cast_sql": Generator.cast_sql})
 
 
 def condition(sql: str, dialect: Dialect) -> Expr:
@@ -76,8 +101,8 @@ def _read(sql: str, dialect: Dialect) -> Query | Values:
     logging.getLogger("sqlglot").setLevel(logging.ERROR)
     if len(sql) > MOST_CHARACTERS:
         raise SqlRefused(f"the statement has {len(sql):,} characters; at most {MOST_CHARACTERS:,} are read.", "size")
-    if "\0" in sql:
-        raise SqlRefused("the statement holds a zero byte.", "syntax")
+    if "\0" in sql or any("\ud800" <= letter <= "\udfff" for letter in sql):
+        raise SqlRefused("the statement holds a zero byte, or bytes that are no UTF-8.", "syntax")
     if _depth(sql) > DEEPEST or sql.count("[") > MOST_BRACKETS:
         raise _too_deep()
     try:
@@ -102,17 +127,12 @@ def _trees(sql: str, dialect: Dialect) -> list[Expr | None]:
 
     known = Sqlglot.get_or_raise(dialect)
     tokens = known.tokenize(sql)
-    _check_numbers(tokens, sql)
-    trees: list[Expr | None] = _parser_of(dialect)(dialect=known).parse(tokens, sql)
+    check_numbers(tokens, sql)
+    check_types(tokens, dialect)
+    if nests_types(tokens, dialect):
+        raise _too_deep()
+    trees: list[Expr | None] = _parser_of(dialect)(dialect=known).parse(with_whole_intervals(tokens, dialect), sql)
     return trees
-
-
-def _check_numbers(tokens: list[Any], sql: str) -> None:
-    """Numbers that sqlglot reads in another way than databases do: 1_000 as `1 AS _000`, 0x1F as bits."""
-    for token, following in zip(tokens, [*tokens[1:], None], strict=True):
-        joined = following is not None and following.start == token.end + 1 and following.token_type.name == "VAR"
-        if (token.token_type.name == "NUMBER" and joined) or sql[token.start : token.start + 2].lower() in _RADIXES:
-            raise SqlRefused(f"{sql[token.start : token.end + 1]!r}: write numbers in plain decimal digits.", "syntax")
 
 
 @lru_cache
@@ -214,7 +234,11 @@ def _check_column(node: Expr, dialect: Dialect) -> None:
 
 
 def _check_type(node: Expr) -> None:
+    from sqlglot import exp
+
     kind = node.this
+    if isinstance(kind, exp.Interval):  # INTERVAL DAY TO MINUTE: checked as a node of its own
+        return
     name = getattr(kind, "name", str(kind)).upper()
     if name not in nodes.TYPES and name != "USERDEFINED":
         raise SqlRefused(f"the type {name} is not allowed in a statement.", "types")

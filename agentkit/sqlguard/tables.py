@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 Scope = dict[str, str]
 """The names of a WITH that hold at a place, and what they are called in the statement that runs."""
+UNDER_POLICY = "under policy"
+"""Of a tree that was rewritten: whether a query stands for a table of it."""
 _DEFAULT = {"postgres": "public", "sqlite": "", "duckdb": "main"}
 
 
@@ -26,6 +28,7 @@ class Tables:
         self._policy = policy
         self._hidden = {self._folded(t.name) for t in schema.tables}
         self._full = {(t.schema, t.name): t for t in schema.tables}
+        self._types = {c.type.lower().removesuffix("[]") for t in policy.visible.tables for c in t.columns}
         self._visible: dict[str, list[TableInfo]] = {}
         for table in policy.visible.tables:
             self._visible.setdefault(self._folded(table.name), []).append(table)
@@ -38,6 +41,8 @@ class Tables:
         """
         from sqlglot import exp
 
+        if self._dialect != "postgres":
+            _name_projections(tree, self._dialect)
         holder = exp.Paren(this=tree)
         replaced: set[str] = set()
         stack: list[tuple[Expr, Scope]] = [(tree, {})]
@@ -54,14 +59,20 @@ class Tables:
         if replaced:
             _unqualify(tree, replaced)
         result: Query | Values = holder.this
+        result.meta[UNDER_POLICY] = bool(replaced)
         return result
 
     def _check_type(self, node: Expr) -> None:
-        """Each table is a type, too, and would tell its columns. Raises SqlRefused."""
+        """Each table is a type, too, and would tell its columns; regclass and its like look into the catalogues.
+
+        With a schema before it only a type that a visible column has is allowed. Raises SqlRefused.
+        """
         kind = node.args["kind"]
-        name = str(getattr(kind, "name", kind)).lower()
-        if name in {hidden.lower() for hidden in self._hidden} or name.startswith(nodes.CATALOGUES):
-            raise SqlRefused(f"the type {name!r} is not allowed in a statement.", "types")
+        path = (kind if isinstance(kind, str) else kind.sql()).replace('"', "").lower()
+        schema, _, name = path.rpartition(".")
+        hidden = name in {hidden.lower() for hidden in self._hidden} or name.startswith((*nodes.CATALOGUES, "reg"))
+        if hidden or (schema and not self._types & {path, name}):
+            raise SqlRefused(f"the type {path!r} is not allowed in a statement.", "types")
 
     def _open(self, with_: Expr, scope: Scope, stack: list[tuple[Expr, Scope]]) -> Scope:
         """The scope of what follows a WITH; its own queries are put on the stack with theirs."""
@@ -88,8 +99,9 @@ class Tables:
         if name.startswith(nodes.CATALOGUES):
             raise SqlRefused(f"a WITH cannot be called {name!r}: catalogues are. Choose another name.", "catalogues")
         own: str = cte.alias
-        if self._folded(own) not in self._hidden:
-            return own
+        # the name as the engine compares it: PostgreSQL reads SECRETS as secrets
+        if name not in self._hidden:
+            return name
         new = f"with_{own}"
         while self._folded(new) in self._hidden:
             new = f"with_{new}"
@@ -105,7 +117,7 @@ class Tables:
             raise SqlRefused(f"{node.sql()[:80]!r} is not allowed as a table: name a table.", "tables")
         key = self._key(node.this)
         if not node.args.get("db") and key in scope:
-            if scope[key] != node.name:
+            if scope[key] != key:
                 _alias(node, node.this)
                 node.set("this", exp.to_identifier(scope[key], quoted=True))
             return
@@ -158,6 +170,23 @@ class Tables:
 
     def _folded(self, name: str) -> str:
         return name if self._dialect == "postgres" else name.lower()
+
+
+def _name_projections(tree: Query | Values, dialect: Dialect) -> None:
+    """Name results of subqueries by their text as it came: these engines would name them by the text that runs.
+
+    That one shows what the policy puts in place of a table: its filter, its masks and their salt.
+    """
+    from sqlglot import exp
+
+    unnamed = [
+        (shown, shown.sql(dialect=dialect, comments=False))
+        for select in tree.find_all(exp.Select)
+        for shown in select.expressions
+        if not isinstance(shown, (exp.Alias, exp.Aliases)) and shown.find(exp.Table)
+    ]
+    for shown, text in reversed(unnamed):  # the inner ones first: the outer ones are copied with them
+        shown.replace(exp.alias_(shown.copy(), text, quoted=True))
 
 
 def _put(node: Table, query: Query) -> None:

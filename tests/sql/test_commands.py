@@ -140,7 +140,8 @@ class TestStatements:
         assert done.code == 0
         assert "Ada" not in done.out
         assert "SCAN" in done.out
-        assert "name AS dry" not in (home / "logs" / "sql.jsonl").read_text().replace("EXPLAIN", "")
+        lines = [json.loads(line) for line in (home / "logs" / "sql.jsonl").read_text().splitlines()]
+        assert {line["outcome"] for line in lines if "name AS dry" in line["sql"]} == {"explained"}
         assert cli("sql", "SELECT nope FROM customers", "--db", "shop", "--dry-run").code == 2
 
     def test_limit_cuts_and_says_so(self, cli: Cli) -> None:

@@ -67,3 +67,10 @@ def test_a_big_result_is_a_handle_that_tools_take(services: Services) -> None:
     assert len(answer.message()) <= 1_200
     assert f"All rows: {answer.table.handle}" in answer.message()
     assert CallContext(services).dataset(str(answer.table.handle)).rows() == 2_500
+
+
+def test_a_configured_limit_holds_for_data_sets(services: Services, workspace: Path) -> None:
+    (workspace / "agentkit.toml").write_text('[databases.shop]\nurl = "sqlite:///shop.db"\nrows = 100\n')
+    limited = Services(load_settings())
+    assert CallContext(limited, by_model=True).dataset("sql:SELECT * FROM sales").rows() == 100
+    assert CallContext(limited, by_model=True).dataset("sql@shop:SELECT region FROM sales").rows() == 100

@@ -284,3 +284,62 @@ class TestFiles:
 def test_a_catalogue_says_where_to_look_instead(postgres: Shop) -> None:
     with pytest.raises(SqlRefused, match="describe_database"):
         postgres.guarded.run("SELECT * FROM pg_catalog.pg_class")
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT CAST('12' AS NUMERIC) / 5",
+        "SELECT CAST(7 AS DECIMAL(10,2)) / 2",
+        "SELECT typeof(CAST('10' AS NUMERIC))",
+        "SELECT CAST('2024-01-05' AS DATE)",
+        "SELECT CAST('2024' AS TIMESTAMP)",
+        "SELECT CAST('12:30' AS TIME)",
+        "SELECT CAST(1.5 AS BOOLEAN)",
+        "SELECT typeof(CAST('5' AS BLOB)), CAST(1.7 AS INTEGER), CAST(5 AS VARCHAR(3)), CAST('2' AS REAL)",
+    ],
+)
+def test_sqlite_converts_as_it_does_alone(sqlite: Shop, settings: Settings, sql: str) -> None:
+    with contextlib.closing(sqlite3.connect(settings.folder / "shop.db")) as connection:
+        want = connection.execute(sql).fetchall()
+    assert repr(sqlite.guarded.run(sql, LIMITS).all()) == repr(want)
+
+
+@pytest.mark.parametrize("kind", ["STRING", "varbinary"])
+def test_types_that_sqlite_reads_in_another_way_are_refused(sqlite: Shop, kind: str) -> None:
+    with pytest.raises(SqlRefused, match="write TEXT"):
+        sqlite.guarded.run(f"SELECT CAST('5' AS {kind})", LIMITS)
+
+
+def test_blanks_at_the_end_of_a_character_stay(postgres: Shop) -> None:
+    assert postgres.guarded.run("SELECT 'ab'::char(5)", LIMITS).all() == [("ab   ",)]
+    long = postgres.guarded.run("SELECT CAST(repeat('x', 90000) AS char(90000))", LIMITS)
+    assert len(long.all()[0][0]) == LIMITS.cell
+    assert long.cut == {"cell"}
+    with pytest.raises(SqlRefused, match="VARBIT"):
+        postgres.guarded.run("SELECT '101'::bit varying", LIMITS)
+
+
+def test_ctrl_c_is_no_failure_of_the_statement(sqlite: Shop) -> None:
+    timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        sqlite.guarded.run(ENDLESS, Limits(seconds=10)).all()
+    timer.join()
+
+
+def test_long_values_of_sqlite_come_a_few_at_a_time(sqlite: Shop) -> None:
+    """256 rows of 4 MB would be 1 GB before the first is counted."""
+    import resource
+
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    many = "WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n LIMIT 60) SELECT zeroblob(4000000) FROM n"
+    assert len(sqlite.guarded.run(many, LIMITS).all()) == 60
+    assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) >> 10 < 100
+
+
+def test_a_with_of_the_name_of_a_hidden_table_gets_another(postgres: Shop) -> None:
+    sql = "WITH SECRETS AS (SELECT 1 AS x) SELECT secrets.x FROM Secrets"
+    assert "with_" in postgres.guarded.check(sql).lower()  # type: ignore[attr-defined]
+    assert postgres.guarded.run(sql, LIMITS).all() == [(1,)]
+    assert postgres.guarded.run("WITH Foo AS (SELECT 1 AS x) SELECT foo.x FROM foo", LIMITS).all() == [(1,)]

@@ -209,3 +209,32 @@ def test_a_column_that_is_added_later_is_not_shown(settings: Settings) -> None:
         connection.commit()
         assert database.run("SELECT * FROM people").all() == [(1,)]
     connection.close()
+
+
+@pytest.mark.parametrize("name", ["sqlite", "duckdb"])
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT (SELECT max(email) FROM customers)",
+        "SELECT EXISTS (SELECT email FROM customers)",
+        "SELECT 1 IN (SELECT id FROM customers)",
+        "SELECT * FROM (SELECT (SELECT max(email) FROM customers)) AS x",
+        "SELECT length((SELECT (SELECT max(email) FROM customers))) UNION ALL SELECT 1",
+        "SELECT (SELECT to_json(x) FROM (SELECT (SELECT max(id) FROM customers)) AS x)",
+    ],
+)
+def test_names_of_columns_do_not_show_the_policy(under: dict[str, Database], name: str, sql: str) -> None:
+    if name == "sqlite" and "to_json" in sql:
+        pytest.skip("SQLite has no such function")
+    with under[name].run(sql, LIMITS) as rows:
+        told = str([c.name for c in rows.columns]) + str(rows.all() if "to_json" in sql else "")
+    assert "customers" in told
+    assert [part for part in ("<= 2", "***", "substr") if part in told] == []
+
+
+@pytest.mark.parametrize("name", ["postgres", "duckdb"])
+def test_a_plan_does_not_show_the_policy(under: dict[str, Database], name: str) -> None:
+    assert "customer" not in under[name].explain("SELECT count(*) FROM customers")
+    assert "policy" not in under[name].explain("SELECT 1")
+    with pytest.raises(SqlFailed):
+        under[name].explain("SELECT nope FROM customers")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 
 import pytest
@@ -111,6 +112,9 @@ def test_what_runs_is_what_was_checked(dialect: Dialect) -> None:
         ("SELECT * FROM t99", "tables"),
         ("SELECT ctid FROM t1", "columns"),
         ("SELECT 1_000", "syntax"),
+        ("SELECT '\ud800'", "syntax"),
+        ("WITH " + ", ".join(f"a{i} AS (SELECT 1)" for i in range(51)) + " SELECT 1", "size"),
+        ("SELECT " + ", ".join(["1"] * 2_001), "size"),
         ("SELECT format('%99999s', 1)", "size"),
     ],
 )
@@ -147,3 +151,66 @@ list_resize bar array_fill
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_no_dangerous_function_is_on_a_list(dialect: Dialect) -> None:
     assert [name for name in DANGEROUS if name in functions.OF[dialect]] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "want"),
+    [
+        ("INTERVAL '1 day 02:03:04'", "CAST('1 day 02:03:04' AS INTERVAL)"),
+        ("INTERVAL '1 day ago'", "CAST('1 day ago' AS INTERVAL)"),
+        ("INTERVAL '1 year 2-3'", "CAST('1 year 2-3' AS INTERVAL)"),
+        ("INTERVAL '1.5' DAY", "CAST('1.5' AS INTERVAL DAY)"),
+        ("INTERVAL '1' DAY", "INTERVAL '1 DAY'"),
+    ],
+)
+def test_no_part_of_an_interval_is_lost(text: str, want: str) -> None:
+    assert written(parsed(f"SELECT {text}", "postgres"), "postgres") == f"SELECT {want}"
+    if "." not in text and "' " not in text:
+        assert written(parsed(f"SELECT {text}", "duckdb"), "duckdb") == f"SELECT {want}"
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT CAST('t1' AS pg_catalog.regclass)",
+        "SELECT x::pg_catalog.regclass::text FROM generate_series(1, 9) x",
+        'SELECT x::"pg_catalog"."regclass"::text FROM generate_series(1, 9) x',
+        "SELECT 10::pg_catalog.regrole",
+        "SELECT 'x'::regcollation",
+        "SELECT CAST(NULL AS information_schema.tables)",
+        "SELECT CAST(NULL AS other.thing)",
+        "SELECT NULL::pg_catalog.regclass[]",
+    ],
+)
+def test_types_that_look_into_the_catalogues_are_refused(sql: str) -> None:
+    with pytest.raises(SqlRefused) as refused:
+        Tables(FIFTY, Policy("x", DatabaseSettings(url=""), FIFTY)).rewrite(parsed(sql, "postgres"))
+    assert refused.value.rule == "types"
+
+
+def test_a_type_with_a_schema_may_be_that_of_a_column() -> None:
+    schema = Schema("postgres", (TableInfo("t", (Column("mood", "moods.mood"),), "public"),))
+    tables = Tables(schema, Policy("x", DatabaseSettings(url=""), schema))
+    assert "moods.mood" in written(tables.rewrite(parsed("SELECT 'sad'::moods.mood", "postgres")), "postgres")
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize(
+    "opening",
+    ["date(", "int(", "text(", "time[", "row(", '"int"(', "timestamp with time zone (", "date(x, int[", "int(("],
+)
+def test_reading_takes_no_exponential_time(dialect: Dialect, opening: str) -> None:
+    """Each level is as long as the ones before it together: 14 would take seconds, 30 forever."""
+    closing = opening.translate(str.maketrans("([", ")]"))
+    end = "".join(letter for letter in reversed(closing) if letter in ")]")
+    start = time.process_time()
+    for levels in (4, 9, 14):
+        with contextlib.suppress(SqlRefused):
+            parsed("SELECT " + opening * levels + "1" + end * levels, dialect)
+    assert time.process_time() - start < 2
+
+
+@pytest.mark.parametrize("sql", ["", "--", " ; ", "/* nothing */"])
+def test_an_empty_statement_is_told_as_such(sql: str) -> None:
+    with pytest.raises(SqlRefused, match="there is no statement"):
+        parsed(sql, "sqlite")

@@ -128,6 +128,9 @@ def explained(name: str, watch: Watch | None = None) -> Iterator[None]:
     except (duckdb.Error, RuntimeError, OverflowError, ValueError, UnicodeError) as error:
         if watch is not None:
             watch.check()
+        stopped = isinstance(error, duckdb.InterruptException)
+        if stopped or (type(error) is RuntimeError and "interrupted" in str(error)):  # Ctrl-C
+            raise KeyboardInterrupt from None
         raise SqlFailed(f"{plain(error)}.", type(error).__name__) from None
 
 

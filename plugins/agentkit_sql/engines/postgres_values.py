@@ -66,7 +66,7 @@ def type_name(code: int) -> str:
     return f"{known.regtype}[]" if known.array_oid == code else known.regtype
 
 
-_TEXTS = frozenset({"text", "character varying", "character", "name"})
+_TEXTS = frozenset({"text", "character varying", "name"})
 _AS_TEXTS = frozenset({"json", "jsonb", "xml"})
 _SHORT = frozenset(
     "bigint integer smallint boolean real numeric money date time interval uuid oid inet cidr".split()  # noqa: SIM905
@@ -94,6 +94,8 @@ def bounded(sql: str, columns: list[tuple[str, int]], most: int) -> str:
 def _cut(column: str, kind: str, most: int) -> str:
     if kind in _SHORT:
         return column
+    if kind == "character":  # left() takes the blanks at its end away
+        return f"CASE WHEN octet_length({column}) > {most} THEN left({column}::text, {most})::bpchar ELSE {column} END"
     if kind in _TEXTS:
         return f"left({column}, {most})"
     if kind in _AS_TEXTS:

@@ -27,6 +27,7 @@ from agentkit_sql.engines.sqlite_schema import read_schema
 _OPERATIONS = 2_000
 """Instructions of SQLite's machine between two looks at the clock: well under a millisecond."""
 _BATCH = 256
+_BATCH_BYTES = 1 << 20
 _LONGEST = 64 << 20
 """Bytes of a value or a row that SQLite reads at most."""
 _OPEN_SECONDS = 30.0
@@ -72,7 +73,7 @@ class SqliteEngine:
         try:
             with self._explained(watch):
                 cursor = connection.execute(_query(sql))
-                first = cursor.fetchmany(_BATCH)
+                first = _batch(cursor)
         except BaseException:
             close()
             raise
@@ -131,7 +132,7 @@ class SqliteEngine:
             yield from batch
             with self._explained(watch):
                 watch.check()
-                batch = cursor.fetchmany(_BATCH)
+                batch = _batch(cursor)
 
     @contextlib.contextmanager
     def _explained(self, watch: Watch) -> Iterator[None]:
@@ -139,12 +140,25 @@ class SqliteEngine:
             yield
         except (sqlite3.Error, sqlite3.Warning, OverflowError, UnicodeError) as error:
             watch.check()
+            if getattr(error, "sqlite_errorname", "") == "SQLITE_INTERRUPT":  # Ctrl-C, met by the progress handler
+                raise KeyboardInterrupt from None
             text = str(error)[:500].rstrip(".")
             if ("malformed" in text and "JSON" not in text) or "disk I/O" in text or "locked" in text:
                 raise DatabaseUnavailable(f"database {self._name!r} cannot be read: {text}. Try again later.") from None
             raise SqlFailed(f"{text}.", getattr(error, "sqlite_errorname", "") or "") from None
         except MemoryError:
             raise SqlFailed("the statement needs too much memory. Ask for less.") from None
+
+
+def _batch(cursor: sqlite3.Cursor) -> list[tuple[Any, ...]]:
+    """The next rows: _BATCH, fewer where values are long."""
+    rows, size = [], 0
+    for row in cursor:
+        rows.append(row)
+        size += sum(len(value) for value in row if isinstance(value, (str, bytes)))
+        if len(rows) >= _BATCH or size > _BATCH_BYTES:
+            break
+    return rows
 
 
 def _query(sql: str) -> str:
