@@ -1,0 +1,1 @@
+"""Index documents, search them, and answer from them with the sources shown."""
