@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from agentkit.specs import ModelSpec as ModelSpec
     from agentkit.specs import PromptSource as PromptSource
     from agentkit.specs import ToolSpec as ToolSpec
+    from agentkit.specs import VectorStoreSpec as VectorStoreSpec
 
 __version__ = "0.1.0"
 
@@ -38,7 +39,9 @@ _HOME_OF = {
     "agentkit.context": ("Decision", "RunContext", "ToolCall", "ToolContext"),
     "agentkit.results": ("Figure", "File", "Table", "TextResult", "ToolResult"),
     "agentkit.settings": ("Settings", "load_settings"),
-    "agentkit.specs": ("DatabaseSpec", "EmbeddingSpec", "MiddlewareSpec", "ModelSpec", "PromptSource", "ToolSpec"),
+    "agentkit.specs": (
+        "DatabaseSpec", "EmbeddingSpec", "MiddlewareSpec", "ModelSpec", "PromptSource", "ToolSpec", "VectorStoreSpec",
+    ),
 }
 _MODULE_OF = {name: module for module, names in _HOME_OF.items() for name in names}
 

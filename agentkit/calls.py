@@ -53,6 +53,7 @@ class Services:
         self._model = model
         self._prompts = prompts
         self._embeddings: dict[str, Embeddings] = {}
+        self._vector_stores: dict[str, Any] = {}
 
     @property
     def model_given(self) -> bool:
@@ -91,6 +92,14 @@ class Services:
         if chosen not in self._embeddings:
             self._embeddings[chosen] = embeddings.create(chosen, self.settings, self.plugins)
         return self._embeddings[chosen]
+
+    def vector_store(self, kind: str) -> Any:
+        """The store of document collections of this kind, opened once."""
+        if kind not in self._vector_stores:
+            from agentkit.vector_stores import open_store
+
+            self._vector_stores[kind] = open_store(kind, self.settings, self.plugins, self.storage)
+        return self._vector_stores[kind]
 
     @cached_property
     def storage(self) -> Storage:
@@ -149,6 +158,9 @@ class CallContext:
 
     def embeddings(self, name: str | None = None) -> Embeddings:
         return self.services.embeddings(name)
+
+    def vector_store(self, kind: str) -> Any:
+        return self.services.vector_store(kind)
 
     def path(self, name: str) -> Path:
         return self.services.workspace.path(name)

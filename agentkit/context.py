@@ -49,6 +49,9 @@ class ToolContext(Protocol):
         Raises ModelNotFound, ProviderError (a key is missing), MissingExtra.
         """
 
+    def vector_store(self, kind: str) -> Any:
+        """The store of document collections of this kind (docs/retrieval-store.md). Raises BadInput if there is none."""
+
     @property
     def by_model(self) -> bool:
         """True if a model asked for this call: names are then bounded more tightly than a person's."""

@@ -98,6 +98,19 @@ class DatabaseSpec:
 
 
 @dataclass(frozen=True)
+class VectorStoreSpec:
+    """A store of document collections, chosen with `[rag] store = "kind"`.
+
+    `target` names a function `(settings: Settings, storage: Storage) -> Store`; docs/retrieval-store.md has the contract
+    of a store and its collections.
+    """
+
+    kind: str
+    target: str
+    summary: str
+
+
+@dataclass(frozen=True)
 class PromptSource:
     """A folder of `NAME.prompt.md` files."""
 

@@ -26,11 +26,12 @@ from agentkit import (
     ToolContext,
     ToolResult,
     ToolSpec,
+    VectorStoreSpec,
     hookimpl,
     load_settings,
 )
 from agentkit.embeddings import describe
-from agentkit.errors import ModelNotFound
+from agentkit.errors import BadInput, ModelNotFound
 from agentkit.events import Event, Finished, TextDelta, ToolFinished, ToolStarted
 from agentkit.testing import ScriptedChatModel, call
 
@@ -157,6 +158,41 @@ def test_hook_register_embeddings(workspace: Path, monkeypatch: pytest.MonkeyPat
         pytest.raises(ModelNotFound, match=r"no plugin offers 'lenghts'"),
     ):
         agent.services.embeddings()
+
+
+class Shelf:
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+
+    def names(self) -> list[str]:
+        return [f"books of {self.folder}"]
+
+
+def open_shelf(settings: Settings, storage: Any) -> Shelf:
+    assert storage.url
+    return Shelf(settings.folder.name)
+
+
+def look(*, ctx: ToolContext) -> Planted:
+    """Tell the collections on the shelf."""
+    assert ctx.vector_store("shelf") is ctx.vector_store("shelf"), "opened once"
+    return Planted(tree=ctx.vector_store("shelf").names()[0])
+
+
+def test_hook_register_vector_stores(workspace: Path) -> None:
+    class Shelves:
+        @hookimpl
+        def register_vector_stores(self) -> list[VectorStoreSpec]:
+            return [VectorStoreSpec("shelf", f"{__name__}:open_shelf", "A shelf")]
+
+        @hookimpl
+        def register_tools(self) -> list[ToolSpec]:
+            return [ToolSpec("look", f"{__name__}:look", "Look at the shelf")]
+
+    with Agent(ScriptedChatModel(script=["hi"]), plugins=[Shelves()]) as agent:
+        assert agent.call("look").tree == f"books of {workspace.name}"  # type: ignore[attr-defined]
+        with pytest.raises(BadInput, match=r"'shelv'\. The nearest name is 'shelf'"):
+            agent.services.vector_store("shelv")
 
 
 def test_hook_register_prompts(workspace: Path) -> None:

@@ -28,7 +28,7 @@ class CollectionError(BadInput):
 
 
 @dataclass(frozen=True)
-class EmbeddingInfo:
+class EmbeddingModel:
     """The model behind a collection's vectors. `normalised`: the model gives vectors of length 1."""
 
     model: str
@@ -57,7 +57,7 @@ class CollectionInfo:
     """What a collection holds. `index`: exact, hnsw or hnsw_halfvec; `bytes`: on disk, indexes included."""
 
     name: str
-    embedding: EmbeddingInfo
+    embedding: EmbeddingModel
     sources: int
     chunks: int
     bytes: int
@@ -72,7 +72,7 @@ class Collection(Protocol):
         """The name under which the store opens it."""
 
     @property
-    def embedding(self) -> EmbeddingInfo:
+    def embedding(self) -> EmbeddingModel:
         """The model that made the vectors."""
 
     @property
@@ -125,14 +125,14 @@ class Store(Protocol):
     def names(self) -> list[str]:
         """The names of all collections, in order."""
 
-    def create(self, name: str, embedding: EmbeddingInfo) -> Collection:
+    def create(self, name: str, embedding: EmbeddingModel) -> Collection:
         """The collection of this name, made if it is not there. Raises CollectionError if its model is another."""
 
-    def open(self, name: str, embedding: EmbeddingInfo | None = None) -> Collection:
+    def open(self, name: str, embedding: EmbeddingModel | None = None) -> Collection:
         """The collection of this name. Raises CollectionError if there is none, or if its model is not `embedding`."""
 
 
-def check_same(name: str, stored: EmbeddingInfo, given: EmbeddingInfo) -> None:
+def check_same(name: str, stored: EmbeddingModel, given: EmbeddingModel) -> None:
     """Raise CollectionError if vectors of `given` cannot stand beside those of `stored`."""
     if stored != given:
         told = ["{0.model!r} ({0.dimension} dimensions{1})".format(e, "" if e.normalised else ", not normalised")

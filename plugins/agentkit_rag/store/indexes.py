@@ -69,7 +69,9 @@ def build(
 ) -> None:
     """Create the HNSW index of a table of vectors, in the transaction of the caller."""
     half = kind == "hnsw_halfvec" or tables.half
-    memory = min(max(chunks * (tables.dimension * (2 if half else 4) + 500) * 13 // 10, 64 * _MEGABYTE), 1024 * _MEGABYTE)
+    memory = min(
+        max(chunks * (tables.dimension * (2 if half else 4) + 500) * 13 // 10, 64 * _MEGABYTE), 1024 * _MEGABYTE
+    )
     connection.execute("select set_config('maintenance_work_mem', %s, true)", [f"{memory // 1024}kB"])
     if not parallel:
         connection.execute("set local max_parallel_maintenance_workers = 0")

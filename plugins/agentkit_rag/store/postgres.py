@@ -21,7 +21,7 @@ from agentkit_rag.store.contract import (
     POOL,
     CollectionError,
     CollectionInfo,
-    EmbeddingInfo,
+    EmbeddingModel,
     Entry,
     Filters,
     Hit,
@@ -51,7 +51,7 @@ class _State:
     """A collection's row in the registry."""
 
     tables: tables.Tables
-    embedding: EmbeddingInfo
+    embedding: EmbeddingModel
     index: str
     sources: int
     chunks: int
@@ -75,13 +75,13 @@ class PostgresStore:
         rows = self._pool.query("select name from agentkit_rag.collections order by name")
         return [row["name"] for row in rows]
 
-    def create(self, name: str, embedding: EmbeddingInfo) -> PostgresCollection:
+    def create(self, name: str, embedding: EmbeddingModel) -> PostgresCollection:
         """The collection of this name, made if it is not there. Raises CollectionError if its model is another."""
         with self._pool.connection() as connection:
             tables.create(connection, name, embedding)
         return self.open(name, embedding)
 
-    def open(self, name: str, embedding: EmbeddingInfo | None = None) -> PostgresCollection:
+    def open(self, name: str, embedding: EmbeddingModel | None = None) -> PostgresCollection:
         """The collection of this name. Raises CollectionError if there is none, or if its model is not `embedding`."""
         names = self.names()
         if name not in names:
@@ -107,7 +107,7 @@ class PostgresCollection:
         self._state: tuple[float, _State] | None = None
 
     @property
-    def embedding(self) -> EmbeddingInfo:
+    def embedding(self) -> EmbeddingModel:
         """The model that made the vectors."""
         return self.state().embedding
 
@@ -124,7 +124,7 @@ class PostgresCollection:
                 raise CollectionError(f"Collection {self.name!r} has been dropped. Index documents into it anew.")
             (row,) = rows
             own = tables.Tables(row["id"], row["dimension"], row["language"])
-            model = EmbeddingInfo(row["model"], row["dimension"], row["normalised"])
+            model = EmbeddingModel(row["model"], row["dimension"], row["normalised"])
             state = _State(own, model, row["index_kind"], row["sources"], row["chunks"])
             self._state = time.monotonic(), state
         return self._state[1]
@@ -224,9 +224,7 @@ class PostgresCollection:
         few = self._few(where, given) if mode != "lexical" else False
 
         def statement(state: _State) -> bytes:
-            return statements.search(
-                state.tables, mode, state.index, condition=where, few=few, fades=fades, pool=pool
-            )
+            return statements.search(state.tables, mode, state.index, condition=where, few=few, fades=fades, pool=pool)
 
         return self._searched(statement, values | given)
 

@@ -95,8 +95,14 @@ KINDS: dict[str, str] = {"lexical": "lexical", "dense": "dense", "hybrid": "foun
 
 
 def search(
-    tables: Tables, mode: str, index: str, *, condition: sql.Composable | None = None, few: bool = False,
-    fades: bool = False, pool: int = POOL,
+    tables: Tables,
+    mode: str,
+    index: str,
+    *,
+    condition: sql.Composable | None = None,
+    few: bool = False,
+    fades: bool = False,
+    pool: int = POOL,
 ) -> bytes:
     """The statement of a mode. Parameters: `words`, `vector`, `k`, `half_life`, and those of the condition.
 

@@ -14,7 +14,7 @@ from psycopg import sql
 
 from agentkit.errors import StorageError
 from agentkit.postgres.connections import Connection
-from agentkit_rag.store.contract import CollectionError, EmbeddingInfo
+from agentkit_rag.store.contract import CollectionError, EmbeddingModel
 
 SCHEMA = "agentkit_rag"
 LANGUAGE = "english"
@@ -146,7 +146,7 @@ def prepare(connection: Connection) -> None:
         connection.execute(_REGISTRY, prepare=False)
 
 
-def create(connection: Connection, name: str, embedding: EmbeddingInfo) -> None:
+def create(connection: Connection, name: str, embedding: EmbeddingModel) -> None:
     """Make a collection's tables unless it is there. Two processes may do so at once."""
     check_name(name)
     if not 0 < embedding.dimension <= HALF_DIMENSIONS:

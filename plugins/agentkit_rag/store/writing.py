@@ -144,12 +144,12 @@ def _put_sources(connection: Connection, tables: Tables, sources: Sequence[Sourc
     return {row["name"]: row["id"] for row in found}
 
 
-def _put_chunks(
-    connection: Connection, tables: Tables, rows: Sequence[tuple[int, Chunk]], sources: int
-) -> list[int]:
+def _put_chunks(connection: Connection, tables: Tables, rows: Sequence[tuple[int, Chunk]], sources: int) -> list[int]:
     texts = [clean(chunk.text) for _, chunk in rows]
     # the titles above a chunk say what it is about, and often do not stand in it
-    searched = [separated(" ".join([*map(clean, chunk.title_path), text])) for (_, chunk), text in zip(rows, texts, strict=True)]
+    searched = [
+        separated(" ".join([*map(clean, chunk.title_path), text])) for (_, chunk), text in zip(rows, texts, strict=True)
+    ]
     words = [(row, part) for row, text in enumerate(searched, 1) for part in stretches(text)]
     values: dict[str, Any] = {
         "chunks": tables.table("chunks").as_string(None),
@@ -168,7 +168,11 @@ def _put_chunks(
 
 
 def copy_vectors(
-    connection: Connection, tables: Tables, ids: Sequence[int], texts: Sequence[str], vectors: Any,
+    connection: Connection,
+    tables: Tables,
+    ids: Sequence[int],
+    texts: Sequence[str],
+    vectors: Any,
     kind: str = "vectors",
 ) -> None:
     """Store unit vectors by COPY in pgvector's binary form: big-endian numbers behind a count."""
