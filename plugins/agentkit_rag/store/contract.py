@@ -22,6 +22,10 @@ MODES: tuple[Mode, ...] = ("hybrid", "dense", "lexical", "mmr")
 POOL = 50
 """So many hits of each kind are fused, reranked or diversified."""
 
+LONGEST_QUERY = 20_000
+"""Characters."""
+MOST_HITS = 1_000
+
 
 class CollectionError(BadInput):
     """A collection is missing, was made with another embedding model, or was given vectors that do not fit it."""
@@ -141,3 +145,17 @@ def check_same(name: str, stored: EmbeddingModel, given: EmbeddingModel) -> None
             f"Collection {name!r} has vectors of {told[0]}; those of {told[1]} do not fit. Use the collection's own "
             "model, index into another collection, or embed it anew with `agentkit rag index --reembed`."
         )
+
+
+def check_query(query: str, k: int, mode: str, half_life: float | None, modes: tuple[Mode, ...]) -> None:
+    """Raise CollectionError, with the remedy, for what no store can search."""
+    if mode not in modes:
+        raise CollectionError(f"This collection has no mode {mode!r}: one of {', '.join(modes)}.")
+    if not query.strip():
+        raise CollectionError("The query is empty: say in a few words what is looked for.")
+    if len(query) > LONGEST_QUERY:
+        raise CollectionError(f"The query has {len(query):,} characters; {LONGEST_QUERY:,} are the most.")
+    if not 0 < k <= MOST_HITS:
+        raise CollectionError(f"k is the number of hits, 1 to {MOST_HITS:,}, not {k}.")
+    if half_life is not None and not 0 < half_life < 1e6:
+        raise CollectionError(f"half_life is a number of days above 0, not {half_life}.")

@@ -59,7 +59,7 @@ def _test(key: str, operator: str, value: Any, values: dict[str, Any]) -> sql.Co
     if key == "page":
         values[name] = value
         shown = {"=": "=", "ne": "<>", **_COMPARISONS}[operator]
-        return sql.SQL("c.page " + shown + " ({}::text)::float8").format(place)  # type: ignore[arg-type]
+        return sql.SQL("c.page " + shown + " ({}::text)::float8").format(place)
     if operator in ("=", "ne"):
         values[name] = json.dumps({key: value})
         return sql.SQL("s.metadata @> {}::jsonb" if operator == "=" else "not s.metadata @> {}::jsonb").format(place)
@@ -67,9 +67,7 @@ def _test(key: str, operator: str, value: Any, values: dict[str, Any]) -> sql.Co
     compared = _COMPARISONS[operator]
     # numbers are compared with numbers and texts with texts: jsonb would order the one kind before the other
     statement = "(jsonb_typeof(s.metadata -> {key}) = jsonb_typeof({value}::jsonb) and s.metadata -> {key} "
-    return sql.SQL(statement + compared + " {value}::jsonb)").format(  # type: ignore[arg-type]
-        key=sql.Placeholder(f"{name}k"), value=place
-    )
+    return sql.SQL(statement + compared + " {value}::jsonb)").format(key=sql.Placeholder(f"{name}k"), value=place)
 
 
 def _like(pattern: str) -> str:

@@ -27,11 +27,13 @@ from agentkit_rag.store.contract import (
     Hit,
     Mode,
     Vectors,
+    check_query,
     check_same,
 )
 from agentkit_rag.store.filters import condition
 from agentkit_rag.store.neighbours import joined
 from agentkit_rag.store.ranking import diversified
+from agentkit_rag.store.vectors import matrix, text_digest
 from agentkit_rag.store.words import clean, separated
 
 if TYPE_CHECKING:
@@ -40,8 +42,6 @@ if TYPE_CHECKING:
 
 FEW = 5_000
 """So many chunks or fewer that meet a filter are all compared with the query: the index would find them late."""
-LONGEST_QUERY = 20_000
-MOST_HITS = 1_000
 _FRESH_SECONDS = 2.0
 _prepared: WeakSet[Connection] = WeakSet()
 
@@ -57,7 +57,7 @@ class _State:
     chunks: int
 
 
-def open_store(settings: Settings, storage: Storage) -> PostgresStore:
+def open_store(settings: Settings, storage: Storage) -> PostgresStore:  # noqa: ARG001
     """The store in agentkit's own database."""
     return PostgresStore(storage.pool())
 
@@ -165,7 +165,7 @@ class PostgresCollection:
         """The vectors of those texts that the collection already has, by text."""
         import numpy as np
 
-        by_digest = {writing.text_digest(text): text for text in texts}
+        by_digest = {text_digest(text): text for text in texts}
         rows = self._read(
             "select distinct on (digest) digest, embedding::real[] as embedding from {vectors} "
             "where digest = any(%(digests)s)",
@@ -195,23 +195,14 @@ class PostgresCollection:
         return [_hit(row) for row in self._found(mode, values, filters, max(POOL, k))]
 
     def _values(self, query: str, vector: Any, k: int, mode: str, half_life: float | None) -> dict[str, Any]:
-        if mode not in MODES:
-            raise CollectionError(f"There is no mode {mode!r}: one of {', '.join(MODES)}.")
-        if not query.strip():
-            raise CollectionError("The query is empty: say in a few words what is looked for.")
-        if len(query) > LONGEST_QUERY:
-            raise CollectionError(f"The query has {len(query):,} characters; {LONGEST_QUERY:,} are the most.")
-        if not 0 < k <= MOST_HITS:
-            raise CollectionError(f"k is the number of hits, 1 to {MOST_HITS:,}, not {k}.")
-        if half_life is not None and not 0 < half_life < 1e6:
-            raise CollectionError(f"half_life is a number of days above 0, not {half_life}.")
+        check_query(query, k, mode, half_life, MODES)
         values: dict[str, Any] = {"k": k, "words": separated(clean(query))}
         if half_life is not None:
             values["half_life"] = half_life
         if mode != "lexical":
             if vector is None:
                 raise CollectionError(f"The mode {mode!r} needs the query's vector; 'lexical' does without.")
-            (row,) = writing.matrix([vector], 1, self.embedding.dimension, "the query")
+            (row,) = matrix([vector], 1, self.embedding.dimension, "the query")
             values["vector"] = f"[{','.join(map(repr, row.tolist()))}]"
         return values
 

@@ -129,7 +129,8 @@ def search(
         first=sql.SQL("" if fades else "order by score desc, chunk limit %(k)s"),
         fade=sql.SQL(_FADE if fades else ""),
         k1=number(K1), b=number(B), more=number(K1 + 1), rest=number(K1 * (1 - B)), rrf=number(RRF_K),
-        list=number(LIST), candidates=number(max(CANDIDATES, 2 * pool)), query_terms=number(QUERY_TERMS), pool=number(pool),
+        list=number(LIST), candidates=number(max(CANDIDATES, 2 * pool)), pool=number(pool),
+        query_terms=number(QUERY_TERMS),
     )  # fmt: skip
 
 

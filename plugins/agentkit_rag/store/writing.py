@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
-import hashlib
+import datetime as dt
 import json
 from collections.abc import Iterable, Sequence
 from typing import Any, LiteralString
@@ -15,6 +14,7 @@ from agentkit_rag.documents import Chunk, Source
 from agentkit_rag.store.contract import CollectionError, Entry
 from agentkit_rag.store.ranking import K1, USUAL_WORDS, B
 from agentkit_rag.store.tables import Tables
+from agentkit_rag.store.vectors import matrix, modified, text_digest
 from agentkit_rag.store.words import clean, separated, stretches
 
 LOCK = 7_236_548  # with the collection's number: one writer at a time
@@ -39,7 +39,8 @@ _GONE: LiteralString = """
         from (select term, count(*)::int as n from listed group by term) n where t.id = n.term
     )
     update {schema}.collections set sources = sources - (select count(*) from gone),
-        chunks = chunks - (select count(*) from dead), words = words - (select coalesce(sum(words), 0) from dead)::bigint
+        chunks = chunks - (select count(*) from dead),
+        words = words - (select coalesce(sum(words), 0) from dead)::bigint
     where id = {id}
 """
 
@@ -93,11 +94,11 @@ _CHUNKS: LiteralString = """
 """
 
 
-def impact(tables: Tables, row: LiteralString = "l") -> psycopg.sql.Composed:
+def impact(row: LiteralString = "l") -> psycopg.sql.Composed:
     """The SQL for a posting's place among those of its term: its BM25 weight at a usual length, in thousandths."""
     number = psycopg.sql.Literal
     filled = psycopg.sql.SQL(_IMPACT).format(k1=number(K1), rest=number(1 - B), b=number(B), usual=number(USUAL_WORDS))
-    return psycopg.sql.SQL(filled.as_string(None)).format(  # type: ignore[arg-type]
+    return psycopg.sql.SQL(filled.as_string(None)).format(
         tf=psycopg.sql.Identifier(row, "tf"), words=psycopg.sql.Identifier(row, "words")
     )
 
@@ -110,7 +111,7 @@ def lock(connection: Connection, tables: Tables) -> None:
 def remove(connection: Connection, tables: Tables, names: Iterable[str]) -> None:
     """Remove sources and what the counts have of them; within a transaction that holds the lock."""
     given = {"names": [clean(name) for name in names]}
-    connection.execute(tables.fill(_GONE, impact=impact(tables)), given)
+    connection.execute(tables.fill(_GONE, impact=impact()), given)
     connection.execute(tables.fill("delete from {sources} where name = any(%(names)s)"), given)
 
 
@@ -133,7 +134,7 @@ def _put_sources(connection: Connection, tables: Tables, sources: Sequence[Sourc
     for source in sources:
         if not source.name or len(source.name.encode("utf-8", "replace")) > _LONGEST_NAME:
             raise CollectionError(f"{source.name[:60]!r}: a source's name has 1 to {_LONGEST_NAME:,} bytes.")
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
     values = {
         "names": [clean(s.name) for s in sources],
         "digests": [s.digest for s in sources],
@@ -164,7 +165,7 @@ def _put_chunks(connection: Connection, tables: Tables, rows: Sequence[tuple[int
         "word_text": [part for _, part in words],
         "added": sources,
     }
-    return [row["id"] for row in connection.execute(tables.fill(_CHUNKS, impact=impact(tables)), values)]
+    return [row["id"] for row in connection.execute(tables.fill(_CHUNKS, impact=impact()), values)]
 
 
 def copy_vectors(
@@ -192,46 +193,6 @@ def copy_vectors(
         copy.write(b"PGCOPY\n\xff\r\n\0" + bytes(8))
         copy.write(rows.tobytes())
         copy.write(b"\xff\xff")
-
-
-def text_digest(text: str) -> bytes:
-    """What tells that a text has been embedded before."""
-    return hashlib.sha256(clean(text).encode()).digest()
-
-
-def matrix(vectors: Any, rows: int, dimension: int, what: str) -> Any:
-    """`vectors` as float32 rows of length 1 (zeros stay zeros). Raises CollectionError if they do not fit."""
-    import numpy as np
-
-    try:
-        found = np.asarray(vectors, dtype=np.float32)
-    except (TypeError, ValueError):
-        raise CollectionError(f"{what!r}: the vectors are not rows of {dimension} numbers.") from None
-    if rows == 0 and found.size == 0:
-        return np.empty((0, dimension), np.float32)
-    if found.shape != (rows, dimension):
-        raise CollectionError(
-            f"{what!r}: {rows} chunks need vectors of shape ({rows}, {dimension}), got {found.shape}. Was another "
-            "embedding model used? The collection's own is shown by `agentkit rag list`."
-        )
-    if not np.isfinite(found).all():
-        raise CollectionError(f"{what!r}: its vectors hold NaN or infinite numbers: the embedding model failed on it.")
-    lengths = np.linalg.norm(found, axis=1, keepdims=True)
-    return found / np.where(lengths > 0, lengths, 1)
-
-
-def modified(source: Source) -> datetime.datetime | None:
-    """When a source was last changed: its metadata `modified`, a time in seconds since 1970 or an ISO date."""
-    given = source.metadata.get("modified")
-    try:
-        if isinstance(given, str):
-            found = datetime.datetime.fromisoformat(given)
-            return found if found.tzinfo else found.replace(tzinfo=datetime.UTC)
-        if isinstance(given, (int, float)) and not isinstance(given, bool):
-            return datetime.datetime.fromtimestamp(given, datetime.UTC)
-    except (ValueError, OverflowError, OSError):
-        pass
-    return None
 
 
 def _json(value: Any) -> str:
