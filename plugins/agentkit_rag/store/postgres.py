@@ -66,18 +66,18 @@ class PostgresStore:
     """The collections of one database. Threads may share it."""
 
     def __init__(self, pool: Pool) -> None:
-        self._pool = pool
+        self.pool = pool
 
     def names(self) -> list[str]:
         """The names of all collections, in order."""
-        with self._pool.connection() as connection:
+        with self.pool.connection() as connection:
             tables.prepare(connection)
-        rows = self._pool.query("select name from agentkit_rag.collections order by name")
+        rows = self.pool.query("select name from agentkit_rag.collections order by name")
         return [row["name"] for row in rows]
 
     def create(self, name: str, embedding: EmbeddingModel) -> PostgresCollection:
         """The collection of this name, made if it is not there. Raises CollectionError if its model is another."""
-        with self._pool.connection() as connection:
+        with self.pool.connection() as connection:
             tables.create(connection, name, embedding)
         return self.open(name, embedding)
 
@@ -90,7 +90,7 @@ class PostgresStore:
                 f"There is no collection {name[:100]!r}.{suggest(name[:100], names)}{known} Index documents into it "
                 "first (index_documents, or `agentkit rag index`)."
             )
-        collection = PostgresCollection(self._pool, name)
+        collection = PostgresCollection(self.pool, name)
         if embedding is not None:
             check_same(name, collection.embedding, embedding)
         return collection
@@ -103,7 +103,7 @@ class PostgresCollection:
 
     def __init__(self, pool: Pool, name: str) -> None:
         self.name = name
-        self._pool = pool
+        self.pool = pool
         self._state: tuple[float, _State] | None = None
 
     @property
@@ -114,7 +114,7 @@ class PostgresCollection:
     def state(self, fresh: bool = False) -> _State:
         """The collection's row, at most two seconds old: an index that came meanwhile is only not used yet."""
         if fresh or self._state is None or time.monotonic() - self._state[0] > _FRESH_SECONDS:
-            rows = self._pool.query(
+            rows = self.pool.query(
                 "select id, model, dimension, normalised, language::text as language, index_kind, sources, chunks "
                 "from agentkit_rag.collections where name = %s",
                 [self.name],
@@ -133,7 +133,7 @@ class PostgresCollection:
     def _writing(self) -> Iterator[tuple[Connection, tables.Tables]]:
         """A transaction of the only writer. Raises CollectionError if the collection was dropped meanwhile."""
         own = self.state(fresh=True).tables
-        with self._pool.connection() as connection, connection.transaction():
+        with self.pool.connection() as connection, connection.transaction():
             writing.lock(connection, own)
             try:
                 yield connection, own
@@ -261,21 +261,21 @@ class PostgresCollection:
     def settle(self) -> None:
         """Build the index that the size asks for, and refresh statistics: called after many changes."""
         own = self.state(fresh=True).tables
-        with self._pool.connection() as connection:
+        with self.pool.connection() as connection:
             indexes.settle(connection, own)
         self._state = None
 
     def info(self) -> CollectionInfo:
         """What it holds now."""
         state = self.state(fresh=True)
-        with self._pool.connection() as connection:
+        with self.pool.connection() as connection:
             size = indexes.on_disk(connection, state.tables)
         return CollectionInfo(self.name, state.embedding, state.sources, state.chunks, size, state.index)
 
     def drop(self) -> None:
         """Remove the collection with all that is in it."""
         own = self.state(fresh=True).tables
-        with self._pool.connection() as connection:
+        with self.pool.connection() as connection:
             tables.drop(connection, own)
         self._state = None
 
@@ -289,7 +289,7 @@ class PostgresCollection:
             return persistently(lambda: self._query(statement(self.state(fresh=True)), values))
 
     def _query(self, statement: bytes, values: dict[str, Any]) -> list[dict[str, Any]]:
-        with self._pool.connection() as connection:
+        with self.pool.connection() as connection:
             if connection not in _prepared:
                 connection.execute(indexes.SESSION, prepare=False)
                 _prepared.add(connection)
