@@ -16,9 +16,9 @@ def pdf(pages: list[str], *, encrypted: bool = False) -> bytes:
     ]
     for n, text in enumerate(pages):
         stream = f"BT /F1 12 Tf 50 700 Td ({text}) Tj ET" if text else ""
+        place = f"/Parent 2 0 R /MediaBox [0 0 600 800] /Contents {5 + 2 * n} 0 R"
         objects += [
-            f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] /Contents {5 + 2 * n} 0 R "
-            "/Resources << /Font << /F1 3 0 R >> >> >>",
+            f"<< /Type /Page {place} /Resources << /Font << /F1 3 0 R >> >> >>",
             f"<< /Length {len(stream)} >>\nstream\n{stream}\nendstream",
         ]
     out, places = "%PDF-1.4\n", []

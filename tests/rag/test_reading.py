@@ -150,7 +150,7 @@ def test_elements_nested_a_thousand_deep_do_not_break(workspace: Path) -> None:
         try:
             assert "word" in text_of(read(workspace / "deep.html"))
         except Unreadable as error:
-            assert "nested" in str(error)  # noqa: PT017 - either is right
+            assert "nested" in str(error)
 
 
 def test_what_a_database_does_not_take_is_replaced_in_place(workspace: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -44,7 +45,7 @@ def test_no_chunk_is_longer_than_the_size_and_neighbours_overlap(kind: Kind) -> 
     source = Source("a.txt", "d", (Piece(" ".join(f"word{n}" for n in range(2_000))),))
     chunks = split(source, Splitting(kind, size=300, overlap=60))
     assert max(len(c.text) for c in chunks) <= 300
-    overlaps = [a.end - b.start for a, b in zip(chunks, chunks[1:], strict=False)]
+    overlaps = [a.end - b.start for a, b in pairwise(chunks)]
     assert all(40 < o <= 60 for o in overlaps)
 
 
