@@ -185,6 +185,16 @@ class ChromaCollection:
         text, start, end = joined([(text, m["start"], m["end"]) for m, text in found])
         return replace(hit, text=text, start=start, end=end) if found else hit
 
+    def chunks_of(self, sources: Sequence[str]) -> list[Hit]:
+        """All chunks of these sources, in the order of the names and of the text."""
+        names = {clean(name): number for number, name in enumerate(sources)}
+        if not names:
+            return []
+        rows = self._collection.get(where={"source": {"$in": list(names)}})
+        columns = (rows[name] for name in ("ids", "documents", "metadatas"))
+        hits = [_hit(number, text, told, 1.0) for number, text, told in zip(*columns, strict=True)]
+        return sorted(hits, key=lambda hit: (names[hit.source], hit.position))
+
     def settle(self) -> None:
         """Nothing is to be done: Chroma keeps its index itself."""
 

@@ -52,14 +52,15 @@ class Search:
         mode = mode or self.collection.modes[0]
         # before the query is embedded: that may cost money
         check_query(query, k, mode, half_life, self.collection.modes)
-        vector = None if mode == "lexical" else self._embedded().embed_query(query)
+        vector = None if mode == "lexical" else self.checked().embed_query(query)
         wanted = max(POOL, k) if self._rerank else k
         hits = self.collection.search(query, vector, wanted, mode, filters, half_life=half_life)
         if self._rerank and hits:
             hits = _reranked(self._rerank, query, hits)[:k]
         return [self.collection.around(hit, neighbours) for hit in hits] if neighbours else hits
 
-    def _embedded(self) -> Embeddings:
+    def checked(self) -> Embeddings:
+        """The embeddings, once they are known to be the collection's. Raises CollectionError."""
         if self._checked is None:
             found = self._embeddings()
             check_same(self.collection.name, self.collection.embedding, model_of(found))

@@ -200,3 +200,9 @@ def test_another_embedding_model_is_refused_with_the_remedy(any_store: Any) -> N
 def test_a_name_that_cannot_be_shown_is_refused(any_store: Any, name: str) -> None:
     with pytest.raises(CollectionError, match="1 to 100"):
         any_store.create(name, MODEL)
+
+
+def test_all_chunks_of_a_source_come_in_their_order(any_collection: Any) -> None:
+    any_collection.put_all([entry("a", "One.", "Two.", "Three."), entry("b", "Four.")])
+    assert [h.text for h in any_collection.chunks_of(["b", "absent", "a"])] == ["Four.", "One.", "Two.", "Three."]
+    assert any_collection.chunks_of([]) == []

@@ -113,6 +113,9 @@ class Collection(Protocol):
     def around(self, hit: Hit, neighbours: int = 1) -> Hit:
         """The hit with so many chunks before and after it joined to its text."""
 
+    def chunks_of(self, sources: Sequence[str]) -> list[Hit]:
+        """All chunks of these sources, in the order of the names and of the text."""
+
     def settle(self) -> None:
         """Build the index that the size asks for, and refresh statistics: called after many changes."""
 

@@ -32,6 +32,7 @@ from agentkit_rag.store.contract import (
 )
 from agentkit_rag.store.filters import condition
 from agentkit_rag.store.neighbours import joined
+from agentkit_rag.store.parameters import Parameter
 from agentkit_rag.store.ranking import diversified
 from agentkit_rag.store.vectors import matrix, text_digest
 from agentkit_rag.store.words import clean, separated
@@ -203,7 +204,7 @@ class PostgresCollection:
             if vector is None:
                 raise CollectionError(f"The mode {mode!r} needs the query's vector; 'lexical' does without.")
             (row,) = matrix([vector], 1, self.embedding.dimension, "the query")
-            values["vector"] = f"[{','.join(map(repr, row.tolist()))}]"
+            values["vector"] = Parameter(row)
         return values
 
     def _found(self, mode: str, values: dict[str, Any], filters: Filters | None, pool: int) -> list[dict[str, Any]]:
@@ -258,6 +259,16 @@ class PostgresCollection:
         text, start, end = joined([(row["text"], row["start_at"], row["end_at"]) for row in rows])
         return replace(hit, text=text, start=start, end=end) if rows else hit
 
+    def chunks_of(self, sources: Sequence[str]) -> list[Hit]:
+        """All chunks of these sources, in the order of the names and of the text."""
+        rows = self._read(
+            "select c.id, c.text, s.name as source, 0 as score, c.page, c.title_path, c.start_at, c.end_at, "
+            "c.position, s.metadata from {sources} s join {chunks} c on c.source = s.id where s.name = any(%(names)s) "
+            "order by array_position(%(names)s, s.name), c.position",
+            {"names": [clean(name) for name in sources]},
+        )
+        return [_hit(row) for row in rows]
+
     def settle(self) -> None:
         """Build the index that the size asks for, and refresh statistics: called after many changes."""
         own = self.state(fresh=True).tables
@@ -307,10 +318,10 @@ def _hit(row: dict[str, Any]) -> Hit:
         source=row["source"],
         score=float(row["score"]),
         page=row["page"],
-        title_path=tuple(row["title_path"]),
+        title_path=tuple(row["title_path"] or ()),
         start=row["start_at"],
         end=row["end_at"],
         position=row["position"],
-        metadata=row["metadata"],
+        metadata=row["metadata"] or {},
         id=row["id"],
     )

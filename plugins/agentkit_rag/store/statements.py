@@ -33,8 +33,9 @@ _LEXICAL: LiteralString = """
         from {schema}.collections where id = {id}
     ),
     asked as materialized (
-        select t.id as term, t.chunks > {list} as cut, {k1}::float8 * {b}::float8 / o.mean as slope,
-            u.n * {more}::float8 * ln(1 + (o.chunks - t.chunks + 0.5::float8) / (t.chunks + 0.5::float8)) as weight
+        select t.id as term, t.chunks > {list} as cut, ({k1}::float8 * {b}::float8 / o.mean)::real as slope,
+            (u.n * {more}::float8 * ln(1 + (o.chunks - t.chunks + 0.5::float8) / (t.chunks + 0.5::float8)))::real
+                as weight
         from (
             select lexeme, cardinality(positions) as n from unnest(to_tsvector({language}, %(words)s)) x
         ) u join {terms} t using (lexeme) cross join overall o
@@ -42,7 +43,7 @@ _LEXICAL: LiteralString = """
         order by weight desc limit {query_terms}
     ),
     seen as materialized (
-        select p.chunk, sum(a.weight * p.tf / (p.tf + {rest}::float8 + a.slope * p.words)) as score
+        select p.chunk, sum(a.weight * p.tf / (p.tf + {rest}::real + a.slope * p.words)) as score
         from asked a cross join lateral (
             select chunk, tf, words from {postings} where term = a.term {only_allowed}
             order by impact desc limit {list}
@@ -53,7 +54,7 @@ _LEXICAL: LiteralString = """
         select chunk, score from seen where not exists (select from asked where cut)
         union all
         select c.id, (
-            select sum(a.weight * t.tf / (t.tf + {rest}::float8 + a.slope * c.words))
+            select sum(a.weight * t.tf / (t.tf + {rest}::real + a.slope * c.words))
             from unnest(c.terms, c.counts) t(term, tf) join asked a on a.term = t.term
         )
         from {chunks} c where exists (select from asked where cut) and c.id in (select chunk from seen)
@@ -83,8 +84,9 @@ _FUSED: LiteralString = """
 """
 
 _HITS: LiteralString = """
-    select c.id, c.text, s.name as source, f.score{fade} as score, c.page, c.title_path, c.start_at, c.end_at,
-        c.position, s.metadata
+    select c.id, c.text, s.name as source, f.score{fade} as score, c.page,
+        nullif(c.title_path, '[]') as title_path, c.start_at, c.end_at,
+        c.position, nullif(s.metadata, '{{}}') as metadata
     from (select chunk, score from {found} {first}) f join {chunks} c on c.id = f.chunk
     join {sources} s on s.id = c.source
     order by 4 desc, c.id limit %(k)s
@@ -145,4 +147,4 @@ def distance(tables: Tables, index: str) -> sql.Composed:
     """The negative inner product as the index has it; of unit vectors that is the order of the cosine."""
     cast = tables.names["half"] if index == "hnsw_halfvec" else tables.names["type"]
     column = "v.embedding::{}" if index == "hnsw_halfvec" and not tables.half else "v.embedding"
-    return sql.SQL("(" + column + " <#> %(vector)s::{})").format(*([cast] * column.count("{}")), cast)
+    return sql.SQL("(" + column + " <#> %(vector)s::vector::{})").format(*([cast] * column.count("{}")), cast)
