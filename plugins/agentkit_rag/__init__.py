@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from agentkit import hookimpl
-from agentkit.specs import ToolSpec, VectorStoreSpec
+from agentkit.specs import PromptSource, ToolSpec, VectorStoreSpec
 
 
 @hookimpl
@@ -21,6 +23,11 @@ def register_tools() -> list[ToolSpec]:
             "agentkit_rag.search_documents:search_documents",
             "Find the passages of indexed documents that a question is about, with source and page.",
         ),
+        ToolSpec(
+            "ask_documents",
+            "agentkit_rag.ask_documents:ask_documents",
+            "Answer a question from indexed documents, every claim with its source, or say that they do not say it.",
+        ),
     ]
 
 
@@ -31,3 +38,15 @@ def register_vector_stores() -> list[VectorStoreSpec]:
         VectorStoreSpec("postgres", "agentkit_rag.store.postgres:open_store", "agentkit's Postgres, with pgvector"),
         VectorStoreSpec("chroma", "agentkit_rag.chroma:open_store", "Chroma, in a folder of agentkit's home"),
     ]
+
+
+@hookimpl
+def register_prompts() -> list[PromptSource]:
+    """The prompts that answer from passages, and those that word a question anew."""
+    return [PromptSource(Path(__file__).parent / "prompts")]
+
+
+@hookimpl
+def register_commands() -> dict[str, str]:
+    """`agentkit rag`."""
+    return {"rag": "agentkit_rag.commands:rag"}
