@@ -16,11 +16,12 @@ LEFT_OUT = frozenset({"node_modules", "__pycache__", "venv", "site-packages"})
 
 @dataclass(frozen=True)
 class Found:
-    """A file: its name in the workspace, where it is, and its size in bytes."""
+    """A file: its name in the workspace, where it is, its size in bytes, and when it was changed (since 1970, seconds)."""
 
     name: str
     path: Path
     size: int
+    modified: float
 
 
 def walk(
@@ -34,7 +35,8 @@ def walk(
         try:
             if file.is_symlink():
                 allowed(file.resolve(strict=True))
-            size = file.stat().st_size
+            status = file.stat()
+            size = status.st_size
         except (WorkspaceError, RuntimeError):
             skip(shown, "a link out of the workspace")
         except OSError as error:
@@ -47,7 +49,7 @@ def walk(
             elif size == 0:
                 skip(shown, "empty")
             else:
-                yield Found(shown, file, size)
+                yield Found(shown, file, size, status.st_mtime)
 
 
 def _files(path: Path, name: str, skip: Callable[[str, str], None]) -> Iterator[tuple[Path, str]]:

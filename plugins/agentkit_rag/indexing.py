@@ -118,7 +118,8 @@ class Indexing:
         except OSError as error:
             self.outcome.skip(file.name, f"cannot be read: {error.strerror}")
             return False
-        return self._add(replace(source, name=file.name, digest=code))
+        told = {"modified": round(file.modified), **source.metadata}
+        return self._add(replace(source, name=file.name, digest=code, metadata=told))
 
     def _add(self, source: Source) -> bool:
         chunks = self._split(source)

@@ -13,7 +13,7 @@ from agentkit_rag.searching import Search
 from agentkit_rag.store.contract import Hit, Mode
 
 SHOWN = 3
-EXCERPT = 240
+EXCERPT = 200
 """Characters of a hit in the brief."""
 
 
@@ -55,7 +55,7 @@ class SearchResult(ToolResult):
         for number, hit in enumerate(self.hits[:SHOWN], 1):
             text = " ".join(hit.text.split())
             shown = text if len(text) <= EXCERPT else text[:EXCERPT] + "..."
-            lines.append(f"[{number}] {hit.place[-100:]}: {shown}")
+            lines.append(f"[{number}] {hit.place[-80:]}: {shown}")
         if len(self.hits) > SHOWN:
             lines.append("Also: " + "; ".join(hit.place[-60:] for hit in self.hits[SHOWN : SHOWN + 3]))
         return "\n".join(lines)
