@@ -13,7 +13,7 @@ from agentkit_rag.answering.expanding import Expand, fused, queries
 from agentkit_rag.opening import opened
 from agentkit_rag.search_documents import FoundPassage
 from agentkit_rag.searching import Search
-from agentkit_rag.store.contract import Hit
+from agentkit_rag.store.contract import POOL, Hit
 
 NOT_SAID = "The documents do not say it."
 _SHOWN = 120
@@ -82,9 +82,10 @@ def ask_documents(
     Raises CollectionError for an unknown collection, an empty question, or another embedding model.
     """
     search = Search(opened(ctx, collection), ctx.embeddings)
-    first = search(question, k, filters=filters)
+    depth = k if expand == "none" else POOL
+    first = search(question, depth, filters=filters)
     asked = queries(question, expand, lambda: ctx.model, ctx.prompts)
-    hits = fused([first, *(search(query, k, filters=filters) for query in asked[1:])], k)
+    hits = fused([first, *(search(query, depth, filters=filters) for query in asked[1:])], k)
     ctx.progress(f"Reading {len(hits)} passages", None)
     found = answer(question, hits, ctx.model, ctx.prompts) if hits else None
     claims = [_cited(claim) for claim in found.claims] if found else []

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from agentkit.figures import unknown_figures
 from agentkit_rag.answering.asking import asked
-from agentkit_rag.answering.instructions import as_data, orders_in
+from agentkit_rag.answering.instructions import as_data, orders_at, orders_in
 from agentkit_rag.answering.quotes import located
 from agentkit_rag.store.contract import Hit
 
@@ -75,16 +75,17 @@ def _held(draft: Any, question: str, hits: Sequence[Hit]) -> Claim | None:
     text, quote, number = (draft.get(key) for key in ("claim", "quote", "passage"))
     if not (isinstance(text, str) and text.strip() and isinstance(quote, str)):
         return None
-    if orders_in(quote) or orders_in(text):
+    if orders_in(text):
         return None
     named = [hits[number - 1]] if isinstance(number, int) and 0 < number <= len(hits) else []
     for hit in [*named, *(h for h in hits if h not in named)]:
         place = located(quote, hit.text)
         if place is None:
             continue
-        if unknown_figures(text, f"{hit.text}\n{question}"):
-            return None
         start, end = place
+        ordered = any(s < end and start < e for s, e in orders_at(hit.text))
+        if ordered or unknown_figures(text, f"{hit.text}\n{question}"):
+            return None
         return Claim(" ".join(text.split()), hit, hit.text[start:end], hit.start + start, hit.start + end)
     return None
 

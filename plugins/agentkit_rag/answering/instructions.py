@@ -30,15 +30,18 @@ def orders_in(text: str) -> bool:
     return _ORDERS.search(text) is not None
 
 
+def orders_at(text: str) -> list[tuple[int, int]]:
+    """Start and end of each sentence that speaks to a model."""
+    return [found.span() for found in _SENTENCE.finditer(text) if orders_in(found[0])]
+
+
 def as_data(text: str) -> tuple[str, int]:
     """A passage as the model may read it, and how many sentences were left out. It cannot end its own block."""
-    count = 0
+    spans = orders_at(text)
     parts: list[str] = []
-    for found in _SENTENCE.finditer(text):
-        sentence = found[0]
-        if orders_in(sentence):
-            count += 1
-            parts.append(f" {LEFT_OUT}" + ("\n" if sentence.endswith("\n") else ""))
-        else:
-            parts.append(sentence)
-    return _TAG.sub("\N{SINGLE LEFT-POINTING ANGLE QUOTATION MARK}", "".join(parts)).replace("<|", "< |"), count
+    at = 0
+    for start, end in spans:
+        parts += [text[at:start], " ", LEFT_OUT, "\n" if text[end - 1] == "\n" else ""]
+        at = end
+    parts.append(text[at:])
+    return _TAG.sub("\N{SINGLE LEFT-POINTING ANGLE QUOTATION MARK}", "".join(parts)).replace("<|", "< |"), len(spans)
