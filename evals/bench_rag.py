@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-from agentkit.settings import load_settings
-from agentkit.storage import Storage
 from agentkit_rag.documents import Chunk, Source
 from agentkit_rag.store.contract import EmbeddingModel
 from agentkit_rag.store.postgres import open_store
+
+from agentkit.settings import load_settings
+from agentkit.storage import Storage
 
 DIMENSION, WORDS, VOCABULARY, QUERY_WORDS = 384, 120, 30_000, 8
 QUERIES, BATCH, TOPICS = 200, 250, 200
@@ -88,11 +88,10 @@ def _postgres(texts: list[str], vectors: Any) -> Iterator[Any]:
             collection.settle()
             built = time.perf_counter() - start - stored
             size = collection.info().bytes / 1e6
+            ingest = f"{len(texts) / stored:8.0f} /s   without embedding, {len(texts):,} chunks"
+            print(f"rag          agentkit ingest    {ingest}")
             print(
-                f"rag          agentkit ingest    {len(texts) / stored:8.0f} /s   without embedding, {len(texts):,} chunks"
-            )
-            print(
-                f"rag          agentkit index     {built:8.1f} s    {collection.info().index}, {size:,.0f} MB on disk in all"
+                f"rag          agentkit index     {built:8.1f} s    {collection.info().index}, {size:,.0f} MB on disk"
             )
             yield collection
 

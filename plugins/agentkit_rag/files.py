@@ -16,7 +16,7 @@ LEFT_OUT = frozenset({"node_modules", "__pycache__", "venv", "site-packages"})
 
 @dataclass(frozen=True)
 class Found:
-    """A file: its name in the workspace, where it is, its size in bytes, and when it was changed (since 1970, seconds)."""
+    """A file: its name in the workspace, where it is, its bytes, and when it was changed (seconds since 1970)."""
 
     name: str
     path: Path

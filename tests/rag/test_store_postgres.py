@@ -284,6 +284,17 @@ def test_another_model_takes_over_where_it_was_stopped(collection: Any, monkeypa
     collection.put(entry("new.md", "x")[0], [], np.empty((0, 8)))
 
 
+def test_a_search_that_meets_another_model_says_so(store: Any, collection: Any) -> None:
+    collection.put(*entry("a.md", "zebra"))
+    collection.search("zebra", vector("zebra"))
+    other = store.open(collection.name)
+    model = EmbeddingModel("better", 8)
+    reembedding.reembed(other, model, lambda texts: np.ones((len(texts), 8)), lambda _m, _f: None)
+    with pytest.raises(CollectionError, match="'better' \\(8 dimensions\\)"):
+        collection.search("zebra", vector("zebra"))
+    assert collection.search("zebra", np.ones(8))
+
+
 def test_a_collection_that_was_dropped_meanwhile_is_told(store: Any, collection: Any) -> None:
     collection.put(*entry("a", "zebra"))
     store.open(collection.name).drop()

@@ -13,7 +13,7 @@ from weakref import WeakSet
 import psycopg
 
 from agentkit.errors import suggest
-from agentkit.postgres.connections import Connection, Pool, persistently
+from agentkit.postgres.connections import Connection, Pool, first_line, persistently
 from agentkit_rag.documents import Chunk, Source
 from agentkit_rag.store import indexes, statements, tables, writing
 from agentkit_rag.store.contract import (
@@ -296,8 +296,16 @@ class PostgresCollection:
     def _searched(self, statement: Any, values: dict[str, Any]) -> list[dict[str, Any]]:
         try:
             return persistently(lambda: self._query(statement(self.state()), values))
-        except psycopg.errors.UndefinedTable:
-            return persistently(lambda: self._query(statement(self.state(fresh=True)), values))
+        except (psycopg.errors.UndefinedTable, psycopg.errors.DataException):
+            # made or embedded anew by another process in the last two seconds
+            state = self.state(fresh=True)
+        try:
+            return persistently(lambda: self._query(statement(state), values))
+        except psycopg.errors.DataException as error:
+            raise CollectionError(
+                f"Collection {self.name!r} has vectors of {state.embedding.model!r} ({state.embedding.dimension} "
+                f"dimensions); this search does not fit it: {first_line(error, {})}."
+            ) from None
 
     def _query(self, statement: bytes, values: dict[str, Any]) -> list[dict[str, Any]]:
         with self.pool.connection() as connection:
