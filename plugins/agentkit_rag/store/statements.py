@@ -15,7 +15,7 @@ from agentkit_rag.store.contract import POOL
 from agentkit_rag.store.ranking import K1, RRF_K, B
 from agentkit_rag.store.tables import Tables
 
-LIST = 4_000
+LIST = 2_000
 """Postings that are read of one term. Below so many chunks with a term nothing is left out."""
 CANDIDATES = 200
 QUERY_TERMS = 64
@@ -53,11 +53,13 @@ _LEXICAL: LiteralString = """
     full_scores as (
         select chunk, score from seen where not exists (select from asked where cut)
         union all
-        select c.id, (
-            select sum(a.weight * t.tf / (t.tf + {rest}::real + a.slope * c.words))
-            from unnest(c.terms, c.counts) t(term, tf) join asked a on a.term = t.term
-        )
-        from {chunks} c where exists (select from asked where cut) and c.id in (select chunk from seen)
+        select n.chunk, sum(a.weight * n.tf / (n.tf + {rest}::real + a.slope * n.words))
+        from (
+            select s.chunk, c.words, a.term, c.counts[array_position(c.terms, a.term)] as tf
+            from seen s join {chunks} c on c.id = s.chunk cross join asked a
+            where exists (select from asked where cut)
+        ) n join asked a on a.term = n.term
+        where n.tf is not null group by n.chunk
     ),
     lexical as (
         select chunk, score, row_number() over (order by score desc, chunk) as rank

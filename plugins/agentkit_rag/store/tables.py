@@ -65,6 +65,7 @@ _COLLECTION: LiteralString = """
         text text not null,
         unique (source, position)
     );
+    alter table {chunks} alter column terms set storage external, alter column counts set storage external;
     create table {terms} (
         id integer generated always as identity primary key,
         lexeme text collate "C" not null unique,
