@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def models() -> None:
-    """List the chat models, and fetch or check the embedded ones.
+    """List the chat models, and fetch or check the embedded one.
 
     \b
     Examples:

@@ -34,7 +34,7 @@ class IndexCheck:
         if self.recall < ENOUGH:
             return (
                 f"The index misses {1 - self.recall:.0%} of the nearest {K}. Build it anew: "
-                f"agentkit rag index PATH -c {self.collection} --reembed"
+                f"agentkit rag index --reembed -c {self.collection}"
             )
         return "The index is good: nothing to change."
 

@@ -48,22 +48,31 @@ def rag() -> None:
 
 
 @rag.command()
-@click.argument("path")
+@click.argument("path", required=False)
 @collection_option
 @click.option("--reembed", is_flag=True, help="Embed all chunks anew with the embeddings that are set now.")
 @json_option
-def index(path: str, collection: str, reembed: bool, as_json: bool) -> None:
+def index(path: str | None, collection: str, reembed: bool, as_json: bool) -> None:
     """Bring a collection up to date with a file or a folder: only what changed is read.
+
+    PATH can be left out with --reembed.
 
     \b
     Examples:
       agentkit rag index docs
       agentkit rag index reports/2026.pdf -c reports
-      agentkit rag index docs --reembed
+      agentkit rag index --reembed -c reports
     """
+    if path is None and not reembed:
+        raise click.UsageError("Missing argument 'PATH'.")
     with _services() as services:
         if reembed:
-            _reembed(services, collection)
+            number = _reembed(services, collection)
+            click.echo(f"{collection}: {number:,} chunks embedded", err=True)
+        if path is None:
+            if as_json:
+                print_json({"collection": collection, "embedded": number})
+            return
         result = _called(services, "index_documents", path=path, collection=collection)
     _show(result, as_json)
 
@@ -226,7 +235,8 @@ def _filters(given: tuple[str, ...]) -> dict[str, Any] | None:
     return found or None
 
 
-def _reembed(services: Services, collection: str) -> None:
+def _reembed(services: Services, collection: str) -> int:
+    """The number of chunks that were embedded now."""
     from agentkit_rag.opening import embedded, model_of
     from agentkit_rag.store.postgres import PostgresCollection
     from agentkit_rag.store.reembedding import reembed
@@ -236,7 +246,7 @@ def _reembed(services: Services, collection: str) -> None:
         raise BadInput(f"--reembed works on Postgres; drop {collection!r} and index it anew.")
     embeddings = services.embeddings()
     with _progress() as tell:
-        reembed(found, model_of(embeddings), lambda texts: embedded(embeddings, texts), tell)
+        return reembed(found, model_of(embeddings), lambda texts: embedded(embeddings, texts), tell)
 
 
 def _called(services: Services, tool: str, **args: Any) -> ToolResult:

@@ -114,3 +114,11 @@ def test_operators_in_a_query_are_words(cli: Cli, workspace: Path, name: str, qu
     cli("rag", "index", "a.txt", "-c", name)
     done = cli("rag", "search", query, "-c", name)
     assert done.code == 0, done.err
+
+
+def test_embedding_anew_needs_no_path_and_indexing_does(cli: Cli, workspace: Path, name: str) -> None:
+    (workspace / "a.txt").write_text("An oak grows.")
+    cli("rag", "index", "a.txt", "-c", name)
+    done = cli("rag", "index", "--reembed", "-c", name, "--json")
+    assert (done.code, json.loads(done.out)["collection"]) == (0, name)
+    assert cli("rag", "index", "-c", name).code == 2
