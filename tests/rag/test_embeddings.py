@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import sys
 import threading
@@ -109,6 +110,12 @@ def test_pull_without_a_name_means_the_chat_model_and_the_embeddings() -> None:
     assert names == [find_entry(load_settings()).name, "all-minilm-l6-v2", "all-minilm-l6-v2-tokenizer"]
     with pytest.raises(ModelNotFound, match="all-minilm-l6-v2'"):
         find_entries(load_settings(), "all-minilm-l6-v3")
+
+
+for _name, _standard in vars(EmbeddingsIntegrationTests).items():
+    if inspect.iscoroutinefunction(_standard):
+        # the suite counts on a mode of pytest-asyncio that marks these by itself
+        pytest.mark.asyncio(_standard)
 
 
 class TestStandard(EmbeddingsIntegrationTests):
