@@ -112,7 +112,7 @@ def test_pull_without_a_name_means_the_chat_model_and_the_embeddings() -> None:
         find_entries(load_settings(), "all-minilm-l6-v3")
 
 
-for _name, _standard in vars(EmbeddingsIntegrationTests).items():
+for _standard in vars(EmbeddingsIntegrationTests).values():
     if inspect.iscoroutinefunction(_standard):
         # the suite counts on a mode of pytest-asyncio that marks these by itself
         pytest.mark.asyncio(_standard)
