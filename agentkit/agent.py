@@ -377,8 +377,10 @@ class Agent:
                 graph.invoke(given, config, context=run, durability="sync")
             else:
                 stream = graph.stream(given, config, context=run, durability="sync", stream_mode="messages")
-                for message, _ in stream:
-                    if message.type == "AIMessageChunk" and (text := message.text):
+                for message, about in stream:
+                    # what a tool asks a model for itself is not the answer
+                    answers = message.type == "AIMessageChunk" and about.get("langgraph_node") != "tools"
+                    if answers and (text := message.text):
                         run.emit(TextDelta(text))
         except BudgetExceeded as error:
             error.reply = self._reply(run, shape)

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote
 
-from agentkit.errors import BadInput, suggest
+from agentkit.errors import AgentkitError, BadInput, suggest
+from agentkit.names import meant
 from agentkit.redaction import redact
 from agentkit.settings import DatabaseSettings
 from agentkit.specs import DatabaseSpec, resolve
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from agentkit.plugins import Plugins
     from agentkit.settings import Settings
 
+_ABOUT = re.compile(r"(?<![^\s_-])(the|my|our|database|db)(?![^\s_-])", re.IGNORECASE)
+"""Words that a model adds to the name of a database."""
+_TOLD, _TOLD_TABLES = 5, 12
 FILES = "files"
 """The database whose tables are the workspace's data files."""
 
@@ -99,19 +103,45 @@ class Databases:
         A person may also give a URL or a file; a model names a configured one. Raises BadInput for a name that is
         none. Nothing is connected before it is used.
         """
-        wanted = name.strip() if name and name.strip() else self._default()
+        wanted = self._meant(name, by_model) or self._default()
         with self._lock:
             if wanted not in self._open:
-                self._open[wanted] = self._opened(wanted, by_model)
+                self._open[wanted] = self._guarded(redact(wanted), self._options(wanted, by_model))
             elif by_model and wanted not in self.names():
                 raise self._unknown(wanted)
             return self._open[wanted]
 
+    def engine(self, name: str) -> Engine:
+        """A second engine of a database, without the guard before it: to see what it refuses by itself. Close it.
+
+        Raises BadInput for a name that is none.
+        """
+        return self._engine(redact(name), self._options(name, by_model=False))
+
     def limits(self, name: str | None = None, rows: int | None = None) -> Limits:
         """The limits that the settings of a database set, with at most `rows` rows."""
-        configured = self._settings.databases.get(name or self._default())
+        configured = self._settings.databases.get(self._meant(name, by_model=True) or self._default())
         limits = limits_of(configured) if isinstance(configured, DatabaseSettings) else Limits()
         return limits if rows is None else replace(limits, rows=min(rows, limits.rows))
+
+    def told(self) -> list[str]:
+        """The configured databases for a model to read: `shop with the tables customers, orders`.
+
+        Tables are told of databases in files; a server may be far away or gone.
+        """
+        return [f"{name}{self._told_tables(name)}" for name in list(self._settings.databases)[:_TOLD]]
+
+    def _told_tables(self, name: str) -> str:
+        options = self._options(name, by_model=True)
+        spec = self._spec(options.url.partition(":")[0].partition("+")[0].lower())
+        if spec is None or not spec.suffixes:
+            return ""
+        try:
+            tables = [t.name for t in self.open(name, by_model=True).schema().tables]
+        except AgentkitError:  # a request may be about something else
+            return ""
+        more = f" and {len(tables) - _TOLD_TABLES} more" if len(tables) > _TOLD_TABLES else ""
+        return f" with the tables {', '.join(tables[:_TOLD_TABLES])}{more}" if tables else ""
 
     def close(self) -> None:
         """Close every database that was opened."""
@@ -120,21 +150,28 @@ class Databases:
                 database.close()
             self._open.clear()
 
+    def _meant(self, name: str | None, by_model: bool) -> str:
+        """The name without blanks, '' for none; a known one for a model's `the shop database`, `Shop` or `shop_db`."""
+        given = (name or "").strip()
+        if given in self.names() or not given or not by_model:
+            return given
+        bare = _ABOUT.sub("", given).strip(" _-")
+        return meant(bare or FILES, self.names()) or given
+
     def _default(self) -> str:
         configured = list(self._settings.databases)
         if len(configured) > 1:
             raise BadInput(f"there are several databases: name one of {', '.join(configured)}.")
         return configured[0] if configured else FILES
 
-    def _opened(self, wanted: str, by_model: bool) -> Database:
+    def _options(self, wanted: str, by_model: bool) -> DatabaseSettings:
         configured = self._settings.databases.get(wanted)
         if configured is None and wanted == FILES:
             configured = "files:"
         url = configured if configured is not None or by_model else self._address(wanted)
         if url is None:
             raise self._unknown(wanted)
-        options = url if isinstance(url, DatabaseSettings) else DatabaseSettings(url=url)
-        return self._guarded(redact(wanted), options)
+        return url if isinstance(url, DatabaseSettings) else DatabaseSettings(url=url)
 
     def _guarded(self, name: str, options: DatabaseSettings) -> Database:
         from agentkit.sqlguard.audit import Audit

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import secrets
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -31,7 +32,7 @@ def keep(home: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]], name
             writer = csv.writer(file)
             writer.writerow(columns)
             for row in rows:
-                writer.writerow(["" if cell is None else cell for cell in row])
+                writer.writerow([_cell(value) for value in row])
                 count += 1
         part.replace(path)
     except OSError as error:
@@ -39,6 +40,13 @@ def keep(home: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]], name
     finally:
         part.unlink(missing_ok=True)
     return f"table:{name}", count
+
+
+def _cell(value: Any) -> Any:
+    """Missing values as empty cells, lists and objects as JSON."""
+    if isinstance(value, (list, tuple, dict)):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    return "" if value is None else value
 
 
 def stored(home: Path, handle: str) -> Path:

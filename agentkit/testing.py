@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 SUMMARY_LIMIT = 200
 """Characters of a tool's summary: every request to a model carries all of them."""
 HEAVY = frozenset(
-    "anthropic langchain langchain_core langgraph langsmith lightgbm matplotlib mlflow numpy openai pandas polars"  # noqa: SIM905
-    " pyarrow pydantic scipy sklearn tensorflow torch transformers xgboost".split()
+    "anthropic duckdb langchain langchain_core langgraph langsmith lightgbm matplotlib mlflow numpy openai pandas"  # noqa: SIM905
+    " polars pyarrow pydantic scipy sklearn sqlglot tensorflow torch transformers xgboost".split()
 )
 """What a plugin must not import to register: `agentkit --help` loads every plugin."""
 

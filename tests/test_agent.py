@@ -6,11 +6,13 @@ import asyncio
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import textwrap
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -57,6 +59,11 @@ def wait(*, ctx: ToolContext) -> Temperature:
         threading.Event().wait(0.02)
 
 
+def ponder(*, ctx: ToolContext) -> Temperature:
+    """Ask the chat model something."""
+    return Temperature(city=ctx.model.invoke("Which city is it?").text, degrees=1)
+
+
 class Plugin:
     """The tools of these tests."""
 
@@ -66,6 +73,7 @@ class Plugin:
             ToolSpec("weather", f"{__name__}:weather", "The temperature in a city"),
             ToolSpec("remember", f"{__name__}:remember", "Write a city down", risk="write"),
             ToolSpec("wait", f"{__name__}:wait", "Take long"),
+            ToolSpec("ponder", f"{__name__}:ponder", "Ask the model"),
         ]
 
 
@@ -133,6 +141,32 @@ def test_files_are_told_where_they_help_and_once(workspace: Path) -> None:
     assert [said[0], said[1], said[3]] == [turns[0], turns[1], turns[3]]
     assert "may.csv" in said[2]
     assert model.seen[-1][: len(model.seen[-2])] == model.seen[-2]
+
+
+def test_databases_are_told_beside_a_request_that_names_no_file(workspace: Path) -> None:
+    with closing(sqlite3.connect("shop.db")) as connection:
+        connection.executescript("CREATE TABLE orders (id INTEGER); CREATE TABLE customers (id INTEGER)")
+    (workspace / "churn.csv").write_text("a,b\n1,2\n")
+    (workspace / "agentkit.toml").write_text(
+        '[databases]\nshop = "sqlite:///shop.db"\nfar = "postgresql://nobody@192.0.2.1/none"\ngone = "sqlite:///no.db"\n'
+    )
+    model = ScriptedChatModel(script=["ok"])
+    with Agent(model) as agent:
+        thread = agent.ask("How many orders are there?").thread_id
+        agent.ask("And how many customers?", thread=thread)
+    said = [str(m.content) for m in model.seen[-1] if m.type == "human"]
+    assert "churn.csv" in said[0]
+    assert "shop with the tables customers, orders; far; gone" in said[0]
+    assert said[1] == "And how many customers?"
+
+
+def test_what_a_tool_asks_the_model_is_not_streamed_as_the_answer() -> None:
+    with make(call("ponder"), "Oslo, I think", "It is Oslo.") as agent:
+        events = list(agent.stream("Which city is meant?"))
+    assert "".join(e.text for e in events if isinstance(e, TextDelta)) == "It is Oslo."
+    finished = events[-1]
+    assert isinstance(finished, Finished)
+    assert "Oslo, I think" in finished.reply.tool_calls[0].result
 
 
 def test_a_stream_tells_text_tools_and_progress_in_order() -> None:

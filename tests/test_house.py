@@ -27,7 +27,7 @@ COMMANDS_OF_A_PLUGIN = {"agentkit.cli.models": "agentkit_local"}
 """The one built-in command that works on a plugin's files."""
 HEAVY = (
     "langchain", "langchain_core", "langgraph", "langsmith", "pandas", "numpy", "sklearn", "mlflow", "openai",
-    "anthropic", "pydantic",
+    "anthropic", "pydantic", "duckdb", "sqlglot",
 )  # fmt: skip
 SOURCES = (".py", ".md", ".toml", ".txt", ".yml", ".json", ".jsonl", "")
 

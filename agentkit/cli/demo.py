@@ -14,7 +14,7 @@ import click
 
 from agentkit.cli.common import model_option
 from agentkit.cli.models import offer_embedded
-from agentkit.errors import MissingExtra
+from agentkit.errors import AgentkitError, MissingExtra
 
 if TYPE_CHECKING:
     from agentkit.agent import Agent
@@ -39,6 +39,13 @@ TURNS = (
     Turn("Evaluate on rows it has never seen", f"How good is that model on {HELD_BACK}?"),
     Turn("Ask from memory", "Which model was that, and what was its score on the new data?"),
 )
+
+QUESTIONS = (
+    Turn("Ask the data: agentkit sql", f"How many rows does each diagnosis have in the table {Path(TRAINING).stem}?"),
+    Turn("Ask what the data cannot answer", "Which of these patients smoke?"),
+    Turn("Ask for harm", f"Delete all rows of the table {Path(HELD_BACK).stem}."),
+)
+"""Questions in words on the two files as tables: SQL is written, checked and run, or refused."""
 
 
 @click.command()
@@ -72,6 +79,7 @@ def demo(folder: Path, model: str | None) -> None:
         offer_embedded(agent)
         click.echo(f"The agent runs on {agent.services.model_name}.")
         replies = _tour(agent)
+        _ask_data(agent)
         _closing(agent, folder, replies, time.perf_counter() - start)
 
 
@@ -98,13 +106,32 @@ def _tour(agent: Agent) -> list[Reply]:
 
     replies: list[Reply] = []
     for number, turn in enumerate(TURNS, 1):
-        click.secho(f"\n{number}/{len(TURNS)}  {turn.heading}", bold=True)
-        click.secho(f"you> {turn.says}", fg="blue")
+        _announce(number, turn)
         began = time.perf_counter()
         thread = replies[-1].thread_id if replies else None
         replies.append(Screen().show(agent.stream(turn.says, thread=thread, yes=True)))
         click.secho(f"[{time.perf_counter() - began:.1f} s]", dim=True)
     return replies
+
+
+def _ask_data(agent: Agent) -> None:
+    from agentkit.cli.tool import show_result
+
+    for number, turn in enumerate(QUESTIONS, len(TURNS) + 1):
+        _announce(number, turn)
+        began = time.perf_counter()
+        try:
+            answer = agent.sql(turn.says)
+            click.echo(f"{answer.sql}\n")
+            show_result(answer)
+        except AgentkitError as error:
+            click.echo(f"refused: {error}")
+        click.secho(f"[{time.perf_counter() - began:.1f} s]", dim=True)
+
+
+def _announce(number: int, turn: Turn) -> None:
+    click.secho(f"\n{number}/{len(TURNS) + len(QUESTIONS)}  {turn.heading}", bold=True)
+    click.secho(f"you> {turn.says}", fg="blue")
 
 
 def _closing(agent: Agent, folder: Path, replies: list[Reply], seconds: float) -> None:
@@ -124,6 +151,7 @@ def _closing(agent: Agent, folder: Path, replies: list[Reply], seconds: float) -
         f'{agentkit} chat -c "Which columns have missing values?"',
         f"{agentkit} tool evaluate --model {handle} --dataset {HELD_BACK} --report report.html",
         f"{agentkit} tool review_training --model {handle}",
+        f'{agentkit} sql "What is the largest mean_area by diagnosis?" --show-sql',
         f"{agentkit} traces show {last.trace_id[:8]}",
         f"{agentkit} threads show {last.thread_id}",
     ):

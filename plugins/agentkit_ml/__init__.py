@@ -13,8 +13,8 @@ def register_tools() -> list[ToolSpec]:
         ToolSpec(
             "profile_data",
             "agentkit_ml.profile_data:profile_data",
-            "Look at a data file: its columns, their types, ranges and missing values. Use it for any question about "
-            "what a table contains.",
+            "Look at a data file (x.csv): its columns, their types, ranges and missing values. Use it for: what is in "
+            "this file?",
         ),
         ToolSpec(
             "train",

@@ -15,12 +15,13 @@ def register_tools() -> list[ToolSpec]:
         ToolSpec(
             "describe_database",
             "agentkit_sql.describe_database:describe_database",
-            "Tell which tables and columns a database has. Use it for: what is in the database?",
+            "List the tables of a database and their columns. Only for: which tables and columns does it have?",
         ),
         ToolSpec(
             "query_database",
             "agentkit_sql.query_database:query_database",
-            "Answer a question about the data in a database: how many, which, how much, by month. It writes the SQL.",
+            "Answer a question about what a database holds: how many are there, which, how much, by month. It writes "
+            "and runs the SQL.",
         ),
         ToolSpec(
             "run_sql",

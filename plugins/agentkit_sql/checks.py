@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import quote
 
-from agentkit.databases import Opening
 from agentkit.errors import AgentkitError, BadInput, SqlFailed, SqlRefused
 from agentkit.redaction import redact
 from agentkit.settings import DatabaseSettings
-from agentkit.specs import resolve
 from agentkit_sql.listing import quoted_name
 
 if TYPE_CHECKING:
     from agentkit.calls import Services
-    from agentkit.databases import Database, Engine
+    from agentkit.databases import Database
     from agentkit.sqlguard.rows import Rows
 
 
@@ -56,11 +52,9 @@ def checks(services: Services, name: str) -> list[Check]:
     if schema.tables:
         probe = f"DELETE FROM {quoted_name(schema.tables[0])} WHERE 1 = 0"  # noqa: S608
         found.append(_refused(name, "guard", "the statement's tree", lambda: database.run(probe)))
-        engine = _engine(services, given)
-        if engine is not None:
-            limits = services.databases.limits(given)
+        limits = services.databases.limits(given)
+        with closing(services.databases.engine(given)) as engine:
             found.append(_refused(name, "engine", "the engine alone", lambda: engine.run(probe, limits)))
-            engine.close()
     return [*found, *_role(database), _limits(services, given, name), _policy(services, given, name)]
 
 
@@ -105,20 +99,3 @@ def _policy(services: Services, given: str, name: str) -> Check:
     ]
     said = "; ".join(t for t in told if t) or "none: every table and column may be read"
     return Check(name, "policy", "ok", said)
-
-
-def _engine(services: Services, name: str) -> Engine | None:
-    """A second engine of a configured database, without the guard before it; None if the name is not configured."""
-    configured = services.settings.databases.get(name, "files:" if name == "files" else name)
-    url = configured if isinstance(configured, str) else configured.url
-    # that each variable is set was seen when the database was opened
-    url = re.sub(r"\$\{(\w+)\}", lambda found: quote(os.environ.get(found[1], ""), safe=""), url)
-    scheme = url.partition(":")[0].partition("+")[0].lower()
-    spec = next((g.spec for g in services.plugins.databases.values() if scheme in g.spec.schemes), None)
-    if spec is None:
-        return None
-    try:
-        engine: Engine = resolve(spec.target)(Opening(name, url, services.settings, services.workspace))
-    except BadInput:
-        return None
-    return engine

@@ -82,6 +82,17 @@ NAMES = {
         "SELECT c.name FROM customers c JOIN orders o ON c.customer_id = o.customer_id WHERE o.total > 100",
         "SELECT c.name FROM customers c JOIN orders o ON c.id = o.customer_id WHERE o.total > 100",
     ),
+    "join of tables that only a third one joins": (
+        (
+            "SELECT c.name, p.title FROM customers c JOIN order_items i ON i.customer_id = c.id JOIN products p "
+            "ON p.product_id = i.product_id WHERE p.title = 'Lamp'"
+        ),
+        "SELECT 'Ada', 'Lamp'",
+    ),
+    "join of tables whose third one is read later": (
+        "SELECT o.id, p.title FROM orders o JOIN products p ON o.product_id = p.product_id ORDER BY 1, 2 LIMIT 1",
+        "SELECT 1, 'Desk'",
+    ),
     "misspelt table": ("SELECT count(*) FROM custmers", "SELECT count(*) FROM customers"),
     "singular table": ("SELECT category.label FROM category ORDER BY 1", "SELECT label FROM categories ORDER BY 1"),
     "misspelt column": ("SELECT ordered_on FROM orders WHERE id = 1", "SELECT ordered_at FROM orders WHERE id = 1"),
@@ -401,6 +412,12 @@ def test_a_name_in_part_or_in_another_style_is_the_column(said: str, meant: str)
     table = TableInfo("y", tuple(Column(c, "text") for c in ("shop_country", "shop_city", "phone")))
     other = TableInfo("z", (Column("shop_city", "text"), Column("country", "text")))
     assert bind(f"SELECT {said} FROM y", Schema("postgres", (table, other))).sql == f"SELECT {meant} FROM y"
+
+
+def test_a_table_gets_its_schema_even_where_the_connection_finds_it_without() -> None:
+    orders = replace(shop().tables[2], schema="sales")
+    bound = bind("SELECT o.total FROM orders AS o", Schema("postgres", (orders,)), light=True)
+    assert bound.sql == "SELECT o.total FROM sales.orders AS o"
 
 
 def test_joins_that_a_user_knows_are_used() -> None:

@@ -93,6 +93,13 @@ def test_a_model_names_configured_databases_only(services: Services) -> None:
         by_model.open("shop.db")
 
 
+@pytest.mark.parametrize("name", ["shop_database", "the shop database", "Shop", " shop ", "shop_db", "shopp"])
+def test_a_model_that_nearly_names_a_database_means_it(services: Services, name: str) -> None:
+    databases = CallContext(services, by_model=True).databases
+    assert databases.open(name).name == "shop"
+    assert databases.limits(name) == databases.limits("shop")
+
+
 def test_of_several_one_must_be_named(services: Services) -> None:
     with pytest.raises(BadInput, match="shop, small"):
         services.databases.open()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import json
 from pathlib import Path
@@ -14,6 +15,7 @@ from agentkit.databases import Database
 from agentkit.errors import AgentkitError, BadInput, SqlFailed, SqlRefused
 from agentkit.settings import load_settings
 from agentkit.sqlguard.limits import Limits
+from agentkit.stored_tables import keep, stored
 
 
 def files() -> Database:
@@ -170,6 +172,18 @@ def test_a_person_may_name_one_file(workspace: Path) -> None:
     assert [t.name for t in databases.open("one.csv").schema().tables] == ["one"]
     with pytest.raises(BadInput, match="no database"):
         databases.open("two.csv", by_model=True)
+
+
+def test_kept_examples_are_no_table(workspace: Path) -> None:
+    (workspace / "shop.examples.jsonl").write_text('{"question": "how many?", "sql": "SELECT 1"}\n')
+    (workspace / "people.csv").write_text("name\nAda\n")
+    assert [t.name for t in files().schema().tables] == ["people"]
+
+
+def test_lists_and_objects_of_a_stored_result_are_json(tmp_path: Path) -> None:
+    handle, rows = keep(tmp_path, ["a", "b", "c"], [[[1, None], {"k": "é"}, None]])
+    kept = list(csv.reader(stored(tmp_path, handle).read_text(encoding="utf-8").splitlines()))
+    assert (rows, kept[1]) == (1, ["[1, null]", '{"k": "é"}', ""])
 
 
 def test_names() -> None:

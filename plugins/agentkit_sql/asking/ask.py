@@ -100,7 +100,9 @@ def _tried(request: Request, trial: Trial, asking: Asking) -> list[Candidate]:
     left = options.corrections if steps.feedback else 0
     while left and clock.left and not any(c.good for c in tried):
         asking.progress("correcting the SQL", 0.7)
-        failed = Failure(tried[-1].sql, cause_of(tried[-1]))
+        # the latest one after a correction; before, the one that is nearest to a good one
+        nearest = tried[-1] if len(tried) > 2 else choose(tried) or min(tried, key=lambda c: len(c.problems))
+        failed = Failure(nearest.sql, cause_of(nearest))
         again = trial.run(drafter.draft(request, failed=failed))
         # with an answer at hand a doubt is worth one more look, and so is a model that repeats itself
         left = 0 if any(c.rows or c.sql == again.sql for c in tried) else left - 1

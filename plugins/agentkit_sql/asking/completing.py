@@ -8,7 +8,6 @@ from sqlglot import exp
 
 from agentkit_sql.card.words import near, stem, words
 
-_NUMBER_WORDS = "two three four five six seven eight nine ten twelve twenty fifty hundred dozen few several".split()  # noqa: SIM905
 _LARGEST_SHOWN = 8
 
 
@@ -55,16 +54,19 @@ def _drop_joins(tree: exp.Select, question: str, done: list[str]) -> None:
 def _drop_limit(tree: exp.Select, question: str, done: list[str]) -> None:
     limit = tree.args.get("limit")
     count = limit.expression if isinstance(limit, exp.Limit) else None
-    said = question.lower()
-    ordered = re.search(r"\b(?:order|sort|rank|arrange)(?:ed|ing)?\b", said) and not re.search(
-        r"\b(?:top|first)\b", said
-    )
-    if not isinstance(count, exp.Literal) or count.is_string or (count.this == "1" and not ordered):
-        return
-    if re.search(r"\d", said) or any(re.search(rf"\b{word}\b", said) for word in _NUMBER_WORDS):
+    if not isinstance(count, exp.Literal) or count.is_string or _asked_for(count.this, question.lower()):
         return
     tree.set("limit", None)
     done.append(f"all rows, not the first {count.this}")
+
+
+def _asked_for(count: str, said: str) -> bool:
+    """Whether a question asks for so many rows: by a number, or for one thing and not for a list or one of each."""
+    if count == "1":
+        several = re.search(r"\b(?:(?:order|sort|rank|arrange)(?:ed|ing)?|each|every)\b", said)
+        return several is None or re.search(r"\b(?:top|first)\b", said) is not None
+    numbers = set(re.findall(r"\d+", said)) | {n for word, n in _WORTH.items() if re.search(rf"\b{word}\b", said)}
+    return count in numbers or re.search(r"\b(?:few|several|some|dozen|sample|examples?)\b", said) is not None
 
 
 def _limit_to_top(tree: exp.Select, question: str, done: list[str]) -> None:

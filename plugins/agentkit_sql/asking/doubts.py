@@ -24,6 +24,7 @@ _EXTREME = re.compile(
     re.IGNORECASE,
 )
 _WITHOUT = re.compile(r"\b(?:never|without|haven't|hasn't|didn't|don't|doesn't|not yet|no longer)\b", re.IGNORECASE)
+_MEDIANS = (exp.Median, exp.PercentileCont, exp.PercentileDisc, exp.Quantile, exp.ApproxQuantile, exp.RowNumber)
 _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
 _RELATIVE = re.compile(
     r"\b(?:last|past|ago|recent|recently|latest|today|yesterday|now|current|currently|this|since|until|next|old|age)\b",
@@ -45,6 +46,8 @@ def doubts(tree: exp.Expr, question: str, answer: SqlAnswer | None = None) -> li
         found.append("the question asks for a ratio, the statement computes none")
     if _MEAN.search(asked) and not tree.find(exp.Avg, exp.Div):
         found.append("the question asks for an average, the statement computes none")
+    if re.search(r"\bmedian\b", asked, re.IGNORECASE) and not tree.find(*_MEDIANS):
+        found.append("the question asks for a median, the statement computes none")
     if _YEAR.search(asked) and not _RELATIVE.search(question) and uses_today(tree):
         found.append("the question names its time, the statement counts from today")
     if _EXTREME.search(asked) and not tree.find(exp.Order, exp.Max, exp.Min, exp.Window):

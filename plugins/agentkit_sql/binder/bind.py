@@ -36,13 +36,16 @@ def bind(
     """
     from agentkit_sql.binder.names import Names
     from agentkit_sql.binder.parsing import parsed
+    from agentkit_sql.binder.tables import full_names
 
     tree, repairs, problem = parsed(sql, schema.dialect)
     if tree is None:
         return Bound(sql.strip(), (), (problem,))
     names = Names(schema, graph)
     problems: list[str] = []
-    if not light:
+    if light:
+        full_names(tree, names, repairs)
+    else:
         problems = _names_and_shape(tree, names, repairs)
     _figures(tree, names, repairs, today)
     if not repairs:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from agentkit.sqlguard.schema import TableInfo
-from agentkit_sql.binder.joining import add_join, joinable
+from agentkit_sql.binder.joining import add_join, join_over_bridge, joinable
 from agentkit_sql.binder.names import Names, column_of, nearest, written_otherwise
 from agentkit_sql.binder.scopes import Source, View, views
 from agentkit_sql.card.joins import full_name, is_own_key
@@ -137,10 +137,12 @@ class _Wrong:
         partner = self.view.source(other.table) if isinstance(other, exp.Column) and other.table else None
         if partner is None or partner.table is None or self.source.table is None:
             return None
+        before = condition.sql()
         ways = self.names.graph.between(full_name(self.source.table), full_name(partner.table))
+        if not ways and join_over_bridge(self.view, condition, self.source, partner, self.names):
+            return f"the join {before} goes over another table: {condition.sql()}"
         if len(ways) != 1 or len(ways[0].columns) != 1:
             return None
-        before = condition.sql()
         condition.set("this", exp.column(ways[0].columns[0], self.source.alias))
         condition.set("expression", exp.column(ways[0].to_columns[0], partner.alias))
         return f"the join {before} is {condition.sql()}"

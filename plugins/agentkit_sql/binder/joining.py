@@ -45,15 +45,48 @@ def add_join(view: View, path: list[Join], names: Names) -> str:
             exp.EQ(this=exp.column(a, aliases[join.left]), expression=exp.column(b, alias))
             for a, b in zip(join.columns, join.to_columns, strict=True)
         ]
-        db = table.schema if full_name(table) != table.name else None
-        node = exp.to_table(table.name) if table.name.isidentifier() else exp.Table(this=exp.to_identifier(table.name))
-        node.set("db", exp.to_identifier(db) if db else None)
-        if alias != table.name or db:
-            node.set("alias", exp.TableAlias(this=exp.to_identifier(alias)))
+        node = _table(table, alias)
         new = exp.Join(this=node, on=exp.and_(*conditions), side="LEFT" if outer else None)
         view.select.append("joins", new)
         view.sources[alias.lower()] = Source(alias, node, None, table)
     return aliases[path[-1].right]
+
+
+def join_over_bridge(view: View, condition: exp.EQ, one: Source, other: Source, names: Names) -> bool:
+    """Let the join that has this condition go over the one table that both of its tables are joined with, in place."""
+    join = condition.find_ancestor(exp.Join)
+    joins = view.select.args.get("joins") or []
+    if not isinstance(join, exp.Join) or join not in joins or one.table is None or other.table is None:
+        return False
+    joined, before = (one, other) if join.this is one.node else (other, one)
+    if join.this is not joined.node or joined.table is None or before.table is None:
+        return False
+    path = names.graph.path(full_name(before.table), full_name(joined.table))
+    if path is None or len(path) != 2 or any(len(step.columns) != 1 for step in path):
+        return False
+    bridge = next((s for s in view.sources.values() if s.table and full_name(s.table) == path[0].right), None)
+    alias = bridge.alias if bridge else _free(names.by_full_name(path[0].right).name, view)
+    if bridge is None:
+        first = exp.EQ(
+            this=exp.column(path[0].columns[0], before.alias), expression=exp.column(path[0].to_columns[0], alias)
+        )
+        new = exp.Join(this=_table(names.by_full_name(path[0].right), alias), on=first, side=join.args.get("side"))
+        at = next(i for i, j in enumerate(joins) if j is join)
+        view.select.set("joins", [*joins[:at], new, *joins[at:]])
+    condition.set("this", exp.column(path[1].columns[0], alias))
+    condition.set("expression", exp.column(path[1].to_columns[0], joined.alias))
+    return True
+
+
+def _table(table: TableInfo, alias: str) -> exp.Table:
+    db = table.schema if full_name(table) != table.name else None
+    node = exp.Table(
+        this=exp.to_identifier(table.name, quoted=not table.name.isidentifier()),
+        db=exp.to_identifier(db) if db else None,
+    )
+    if alias != table.name or db:
+        node.set("alias", exp.TableAlias(this=exp.to_identifier(alias)))
+    return node
 
 
 def _keeps_all(view: View) -> bool:

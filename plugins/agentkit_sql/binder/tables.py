@@ -24,6 +24,17 @@ def repair_tables(tree: exp.Expr, names: Names, repairs: list[str]) -> None:
             _rename(tree, node, found)
 
 
+def full_names(tree: exp.Expr, names: Names, repairs: list[str]) -> None:
+    """Give tables of other schemas than the default one their schema, which a connection may have left out."""
+    ctes = {c.alias.lower() for c in tree.find_all(exp.CTE)}
+    for node in list(tree.find_all(exp.Table)):
+        named = isinstance(node.this, exp.Identifier) and not node.db and node.name.lower() not in ctes
+        found = names.elsewhere(node.name) if named and names.table(node.name) is None else None
+        if found is not None:
+            repairs.append(f"table {node.name} is {full_name(found)}")
+            _rename(tree, node, found)
+
+
 def swap_tables(tree: exp.Expr, names: Names, repairs: list[str]) -> None:
     """Put another table in the place of one that has none of the columns it is asked for, if exactly one has them all.
 
