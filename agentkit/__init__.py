@@ -40,7 +40,13 @@ _HOME_OF = {
     "agentkit.results": ("Figure", "File", "Table", "TextResult", "ToolResult"),
     "agentkit.settings": ("Settings", "load_settings"),
     "agentkit.specs": (
-        "DatabaseSpec", "EmbeddingSpec", "MiddlewareSpec", "ModelSpec", "PromptSource", "ToolSpec", "VectorStoreSpec",
+        "DatabaseSpec",
+        "EmbeddingSpec",
+        "MiddlewareSpec",
+        "ModelSpec",
+        "PromptSource",
+        "ToolSpec",
+        "VectorStoreSpec",
     ),
 }
 _MODULE_OF = {name: module for module, names in _HOME_OF.items() for name in names}

@@ -50,7 +50,7 @@ class ToolContext(Protocol):
         """
 
     def vector_store(self, kind: str) -> Any:
-        """The store of document collections of this kind (docs/retrieval-store.md). Raises BadInput if there is none."""
+        """The store of document collections of this kind (docs/retrieval-store.md). Raises BadInput for none."""
 
     @property
     def by_model(self) -> bool:

@@ -259,7 +259,8 @@ class Plugins:
 
     def _tables(self) -> tuple[dict[str, Any], ...]:
         return (
-            self.tools, self.models, self.embeddings, self.vector_stores, self.databases, self.middleware, self.commands,
+            self.tools, self.models, self.embeddings, self.vector_stores, self.databases, self.middleware,
+            self.commands,
         )  # fmt: skip
 
     def _require_enabled(self) -> None:

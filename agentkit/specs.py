@@ -101,8 +101,8 @@ class DatabaseSpec:
 class VectorStoreSpec:
     """A store of document collections, chosen with `[rag] store = "kind"`.
 
-    `target` names a function `(settings: Settings, storage: Storage) -> Store`; docs/retrieval-store.md has the contract
-    of a store and its collections.
+    `target` names a function `(settings: Settings, storage: Storage) -> Store`; docs/retrieval-store.md has the
+    contract of a store and its collections.
     """
 
     kind: str
