@@ -11,7 +11,6 @@ import tempfile
 import threading
 import zipfile
 from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -189,12 +188,8 @@ def _get_wheel(requirement: str, folder: Path) -> Path:
 
 
 def _append(wheel: Path, member: str, part: Part) -> None:
-    outer, _, inner = member.partition("!")
     try:
-        with ExitStack() as opened:
-            data = opened.enter_context(opened.enter_context(zipfile.ZipFile(wheel)).open(outer))
-            if inner:
-                data = opened.enter_context(opened.enter_context(zipfile.ZipFile(data)).open(inner))
-            shutil.copyfileobj(data, opened.enter_context(part.file.open("ab")), _BLOCK)
+        with zipfile.ZipFile(wheel) as archive, archive.open(member) as data, part.file.open("ab") as stream:
+            shutil.copyfileobj(data, stream, _BLOCK)
     except (KeyError, zipfile.BadZipFile) as error:
         raise SourceFailed(f"{wheel.name} has no whole member {member!r}") from error

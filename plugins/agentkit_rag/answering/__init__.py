@@ -1,1 +1,0 @@
-"""Answers from passages: every claim cites what stands in a source."""

@@ -1,1 +1,0 @@
-"""Collections of documents that are searched by words and by meaning."""
