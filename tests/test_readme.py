@@ -48,7 +48,7 @@ def test_five_minutes(workspace: Path) -> None:
     commands = [shlex.split(line) for line in re.findall(r"^    (agentkit .*)$", text, re.MULTILINE)]
     assert len(commands) > 10
     printed = {shlex.join(c): run([str(AGENTKIT), *c[1:]]) for c in commands}
-    assert re.search(r"\b300\b|visits", printed["agentkit chat 'What is in churn.csv?'"])
+    assert "visits" in printed["agentkit chat 'What is in churn.csv?'"]
     assert len(pd.read_csv(workspace / "predictions.csv")) == 60
     assert "model:churn/1" in printed["agentkit tool list_models"]
     assert "What is in churn.csv?" in printed["agentkit threads list"]
