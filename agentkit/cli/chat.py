@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from agentkit.cli.common import ProgressLine, json_option, make_agent, model_option, print_json, settings, yes_option
+from agentkit.cli.common import (
+    ProgressLine,
+    json_option,
+    keep_history,
+    make_agent,
+    model_option,
+    print_json,
+    settings,
+    yes_option,
+)
 from agentkit.cli.models import offer_embedded
 from agentkit.errors import AgentkitError, ApprovalRequired, BadInput, BudgetExceeded
 from agentkit.redaction import redact
@@ -48,7 +57,7 @@ def chat(
     if not (message or resume or sys.stdin.isatty()):
         raise BadInput("there is no terminal to talk on: give a MESSAGE, or `-` to read it from stdin.")
     with make_agent(model) as agent:
-        offer_embedded(agent)
+        offer_embedded(agent.services)
         thread = agent.threads.latest() if continued and not thread else thread
         if resume and not thread:
             thread = agent.threads.latest()
@@ -85,7 +94,7 @@ def _answer(agent: Agent, message: str | None, thread: str | None, resume: bool,
 
 
 def _converse(agent: Agent, thread: str | None, yes: bool) -> int:
-    _keep_history()
+    keep_history(settings().home / "chat_history")
     click.echo(f"agentkit with {redact(agent.services.model_name)}. {HELP}.", err=True)
     while True:
         try:
@@ -204,22 +213,3 @@ def _how_to_resume(reply: Reply) -> str:
         f"{names} needs your approval: `agentkit chat --thread {reply.thread_id} --resume --yes` runs it,"
         " or give --yes from the start."
     )
-
-
-def _keep_history() -> None:
-    """Arrow keys and a history file without secrets, where Python has readline."""
-    try:
-        import atexit
-        import readline
-    except ImportError:
-        return
-    file = settings().home / "chat_history"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    if file.exists():
-        readline.read_history_file(file)
-
-    def save() -> None:
-        readline.write_history_file(file)
-        file.write_text(redact(file.read_text(encoding="utf-8")), encoding="utf-8")
-
-    atexit.register(save)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -73,6 +74,28 @@ class ProgressLine:
         if self._shown:
             click.echo("\r\x1b[2K", err=True, nl=False)
             self._shown = False
+
+
+def keep_history(file: Path) -> None:
+    """Arrow keys, and a file without secrets of what was typed in earlier sessions, where Python has readline."""
+    try:
+        import atexit
+        import readline
+    except ImportError:
+        return
+    from agentkit.redaction import redact
+
+    # a history that cannot be read or written is no reason not to talk
+    with suppress(OSError):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        readline.read_history_file(file)
+
+    def save() -> None:
+        with suppress(OSError):
+            readline.write_history_file(file)
+            file.write_text(redact(file.read_text(encoding="utf-8")), encoding="utf-8")
+
+    atexit.register(save)
 
 
 def print_json(value: Any) -> None:

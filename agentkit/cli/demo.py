@@ -76,7 +76,7 @@ def demo(folder: Path, model: str | None) -> None:
     click.secho("agentkit demo", bold=True)
     click.echo("Loading the agent ...", err=True)
     with Agent(model, settings=load_settings(folder)) as agent:
-        offer_embedded(agent)
+        offer_embedded(agent.services)
         click.echo(f"The agent runs on {agent.services.model_name}.")
         replies = _tour(agent)
         _ask_data(agent)

@@ -14,7 +14,7 @@ from agentkit.errors import DownloadError
 if TYPE_CHECKING:
     from agentkit_local.manifest import ModelEntry
 
-    from agentkit.agent import Agent
+    from agentkit.calls import Services
 
 
 @click.group()
@@ -76,16 +76,16 @@ def pull(name: str) -> None:
     _fetch(entry)
 
 
-def offer_embedded(agent: Agent) -> None:
+def offer_embedded(services: Services) -> None:
     """Ask whether to fetch the embedded model, if the agent is to run on it and it is not here; only on a terminal."""
-    provider, _, name = agent.services.model_name.partition(":")
-    embedded = provider == "local" and "local" in agent.services.plugins.models and not name.endswith(".gguf")
+    provider, _, name = services.model_name.partition(":")
+    embedded = provider == "local" and "local" in services.plugins.models and not name.endswith(".gguf")
     if not (embedded and sys.stdin.isatty()):
         return
     from agentkit_local.download import find
     from agentkit_local.manifest import find_entry
 
-    entry = find_entry(agent.settings, name)
+    entry = find_entry(services.settings, name)
     question = f"The embedded model {entry.name} ({entry.size / 1e9:.1f} GB) is not here yet. Fetch it?"
     if find(entry) is None and click.confirm(question, default=True, err=True):
         _fetch(entry)

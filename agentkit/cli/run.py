@@ -43,7 +43,7 @@ def run(
     from agentkit.prompts import read_prompt
 
     with make_agent(model, prompts_dir) as agent:
-        offer_embedded(agent)
+        offer_embedded(agent.services)
         chosen = read_prompt(Path(prompt)) if prompt.endswith(".prompt.md") else agent.services.prompts.get(prompt)
         types = {name: spec.type for name, spec in chosen.header.inputs.items()}
         values = dict(_value(item, types) for item in inputs)

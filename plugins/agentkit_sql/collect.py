@@ -5,12 +5,15 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agentkit.results import Table
 from agentkit.sqlguard.rows import Rows
 from agentkit.stored_tables import keep
 from agentkit_sql.answer import SqlAnswer, plain, suits
+
+if TYPE_CHECKING:
+    from agentkit.databases import Database
 
 INLINE_ROWS = 1_000
 """A result of more rows is stored, and the answer has the first PREVIEW_ROWS."""
@@ -31,7 +34,19 @@ def answered(rows: Rows, sql: str, database: str, home: Path, **told: Any) -> Sq
     return SqlAnswer(
         sql=sql, database=database, table=Table(columns=names, rows=first, handle=handle), types=types,
         row_count=rows.count, seconds=round(rows.seconds, 3), truncated=rows.truncated, cut=sorted(rows.cut),
-        figure=suits(types, first), **told,
+        figure="none" if handle else suits(types, first), **told,
+    )  # fmt: skip
+
+
+def planned(database: Database, sql: str, shown: str) -> SqlAnswer:
+    """The answer without rows of a statement that the database checks and plans, and does not run.
+
+    `shown`: the statement as it stands in the answer. Raises what running it would raise.
+    """
+    database.explain(sql)
+    return SqlAnswer(
+        sql=shown, database=database.name, table=Table(columns=[], rows=[]), types=[], row_count=0, seconds=0.0,
+        truncated=False, cut=[], figure="none", steps=["the statement was checked and planned, not run"],
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from agentkit.errors import BadInput
 from agentkit.sqlguard.limits import Limits
-from agentkit_sql.card.meaning import Example, keep_example, kept_examples
+from agentkit_sql.card.meaning import EXAMPLES, Example, keep_example, kept_examples
 
 if TYPE_CHECKING:
     from agentkit.databases import Database
@@ -38,5 +38,5 @@ def keep_verified(database: Database, question: str, sql: str, settings: Setting
     rows = len(database.run(statement, Limits(rows=_CHECKED_ROWS)).all())
     example = Example(asked, statement)
     if example in kept_examples(database.name, settings):
-        return Kept(settings.folder / f"{database.name}.examples.jsonl", new=False, rows=rows)
+        return Kept(settings.folder / f"{database.name}{EXAMPLES}", new=False, rows=rows)
     return Kept(keep_example(database.name, example, settings), new=True, rows=rows)

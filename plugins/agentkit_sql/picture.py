@@ -29,10 +29,10 @@ def draw(answer: SqlAnswer, path: Path) -> Path:
 
     Raises BadInput if none suits it, MissingExtra without matplotlib, StorageError.
     """
-    if answer.figure == "none":
-        raise BadInput("no picture suits this answer, none was written: it takes a name or date a row, and a figure.")
     if answer.table.handle:
         raise BadInput(f"{answer.row_count:,} rows are too many for a picture, none was written: aggregate them.")
+    if answer.figure == "none":
+        raise BadInput("no picture suits this answer, none was written: it takes a name or date a row, and a figure.")
     try:
         from matplotlib.figure import Figure
     except ImportError:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from agentkit import Agent
 from agentkit.results import ToolResult
 
 
@@ -36,6 +37,15 @@ def tool(workspace: Path) -> Iterator[Callable[..., Any]]:
 
     yield call
     services.close()
+
+
+@pytest.fixture
+def agent(workspace: Path) -> Iterator[Agent]:
+    """An agent of the workspace whose model has nothing to say: for calls from Python."""
+    from agentkit.testing import ScriptedChatModel
+
+    with Agent(model=ScriptedChatModel(script=[])) as made:
+        yield made
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,15 +15,8 @@ import pytest
 
 from agentkit import Agent
 from agentkit.errors import BadInput
-from agentkit.testing import ScriptedChatModel
 
 ROWS = 120
-
-
-@pytest.fixture
-def agent(workspace: Path) -> Iterator[Agent]:
-    with Agent(model=ScriptedChatModel(script=[])) as made:
-        yield made
 
 
 def table(rows: int = ROWS) -> pd.DataFrame:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,15 +16,8 @@ from agentkit_ml.target import read_target
 
 from agentkit import Agent
 from agentkit.profiles import profile_frame
-from agentkit.testing import ScriptedChatModel
 
 ROWS = 3_000
-
-
-@pytest.fixture
-def agent(workspace: Path) -> Iterator[Agent]:
-    with Agent(model=ScriptedChatModel(script=[])) as made:
-        yield made
 
 
 def table(rows: int = ROWS) -> pd.DataFrame:

@@ -37,7 +37,7 @@ _LEAST_ROOM = 400
 
 @dataclass
 class Asking:
-    """What one question is asked with."""
+    """What one question is asked with. `dry`: statements are checked and planned by the database, not run."""
 
     database: Database
     model: BaseChatModel
@@ -47,6 +47,7 @@ class Asking:
     steps: Steps = field(default_factory=Steps)
     limits: Limits | None = None
     today: date | None = None
+    dry: bool = False
     progress: Progress = lambda _message, _fraction: None
 
 
@@ -65,7 +66,9 @@ def ask(question: str, asking: Asking, earlier: Sequence[Example] = ()) -> SqlAn
     if steps.values:
         card = with_values(card, question, asking.database, asking.settings)
     request = _request(question, card, asking, earlier)
-    trial = Trial(asking.database, card, question, asking.settings.home, asking.limits, asking.today, steps)
+    trial = Trial(
+        asking.database, card, question, asking.settings.home, asking.limits, asking.today, steps, dry=asking.dry
+    )
     tried = _tried(request, trial, asking)
     chosen = choose(tried)
     if chosen is None or (not chosen.rows and off_topic(question, card)):

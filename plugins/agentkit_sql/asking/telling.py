@@ -33,7 +33,7 @@ def finished(chosen: Candidate, tried: Sequence[Candidate], trial: Trial) -> Sql
             "explanation": words,
             "assumptions": _assumptions(chosen, trial),
             "steps": _steps(chosen, tried),
-            "suggestions": further(tree, trial.card) if tree is not None else [],
+            "suggestions": further(tree, trial.card) if tree is not None and not trial.dry else [],
         }
     )
     units = _units(answer.table.columns, trial.card)
@@ -129,7 +129,7 @@ def _steps(chosen: Candidate, tried: Sequence[Candidate]) -> list[str]:
             steps.append(f"{label} failed: {candidate.cause}")
         elif not candidate.rows:
             steps.append(f"{label} found no rows")
-        else:
+        elif not candidate.dry:
             steps.append(f"{label} gave {candidate.answer.row_count} rows")
     if len(tried) > 1:
         agreeing = sum(c.key == chosen.key for c in tried if c.answer is not None)
@@ -137,7 +137,7 @@ def _steps(chosen: Candidate, tried: Sequence[Candidate]) -> list[str]:
         steps.append(f"draft {number} was taken" + (f", {agreeing} agree" if agreeing > 1 else ""))
     steps += [f"repaired: {r}" for r in chosen.repairs]
     steps += [f"completed: {c}" for c in chosen.completions]
-    return steps
+    return [*steps, *(chosen.answer.steps if chosen.answer else [])]
 
 
 def _units(columns: Sequence[str], card: Card) -> dict[str, str]:

@@ -34,11 +34,14 @@ class Candidate:
     doubts: list[str] = field(default_factory=list)
     answer: SqlAnswer | None = None
     cause: str = ""
+    dry: bool = False
 
     @property
     def rows(self) -> bool:
-        """Whether it gave something: rows that do not consist of missing values alone."""
-        return self.answer is not None and any(v is not None for row in self.answer.table.rows for v in row)
+        """Whether it gave something: rows that do not consist of missing values alone. Not run, it is believed."""
+        return self.answer is not None and (
+            self.dry or any(v is not None for row in self.answer.table.rows for v in row)
+        )
 
     @property
     def good(self) -> bool:
@@ -65,10 +68,11 @@ class Trial:
     limits: Limits | None = None
     today: date | None = None
     steps: Steps = field(default_factory=Steps)
+    dry: bool = False
 
     def run(self, draft: str) -> Candidate:
         """Bind, complete and run a draft. Raises Cancelled and DatabaseUnavailable; other trouble is its `cause`."""
-        candidate = Candidate(draft, draft.strip().rstrip(";").rstrip())
+        candidate = Candidate(draft, draft.strip().rstrip(";").rstrip(), dry=self.dry)
         if not draft:
             candidate.cause = "there was no statement."
             return candidate
@@ -132,13 +136,16 @@ class Trial:
         return None
 
     def _fetch(self, candidate: Candidate, *, again: bool = False) -> None:
-        from agentkit_sql.collect import answered
+        from agentkit_sql.collect import answered, planned
 
+        shown = pretty(candidate.sql, self.card.schema.dialect)
         try:
-            rows = self.database.run(candidate.sql, self.limits)
-            candidate.answer = answered(
-                rows, pretty(candidate.sql, self.card.schema.dialect), self.database.name, self.home
-            )
+            if self.dry:
+                candidate.answer = planned(self.database, candidate.sql, shown)
+            else:
+                candidate.answer = answered(
+                    self.database.run(candidate.sql, self.limits), shown, self.database.name, self.home
+                )
         except (Cancelled, DatabaseUnavailable):
             raise
         except AgentkitError as error:

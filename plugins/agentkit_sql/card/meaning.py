@@ -54,6 +54,10 @@ class Meaning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.tables.get(name) or self.tables.get(name.rpartition(".")[2]) or TableMeaning()
 
 
+EXAMPLES = ".examples.jsonl"
+"""How the name of a file of kept examples goes on after the database's name."""
+
+
 def read_meaning(name: str, settings: Settings) -> Meaning:
     """What is said about a database: `[databases.NAME.meaning]`, `NAME.meaning.yaml`, and the examples kept.
 
@@ -61,7 +65,7 @@ def read_meaning(name: str, settings: Settings) -> Meaning:
     """
     options = settings.databases.get(name)
     said = {} if options is None or isinstance(options, str) else dict(options.meaning)
-    file = _beside(settings, name, "meaning.yaml")
+    file = _beside(settings, name, ".meaning.yaml")
     if file is not None and file.is_file():
         said |= _yaml(file)
     meaning = _checked(said, f"[databases.{name}.meaning] or {name}.meaning.yaml")
@@ -71,7 +75,7 @@ def read_meaning(name: str, settings: Settings) -> Meaning:
 
 def kept_examples(name: str, settings: Settings) -> tuple[Example, ...]:
     """The answers that a person has kept as examples. Raises SettingsError that names the line."""
-    file = _beside(settings, name, "examples.jsonl")
+    file = _beside(settings, name, EXAMPLES)
     if file is None or not file.is_file():
         return ()
     lines = [line for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
@@ -83,7 +87,7 @@ def kept_examples(name: str, settings: Settings) -> tuple[Example, ...]:
 
 def keep_example(name: str, example: Example, settings: Settings) -> Path:
     """Add a question and its verified statement to the database's examples. Raises SettingsError for an odd name."""
-    file = _beside(settings, name, "examples.jsonl")
+    file = _beside(settings, name, EXAMPLES)
     if file is None:
         raise SettingsError(f"{name!r} is no name: give the database one in [databases] of agentkit.toml.")
     with file.open("a", encoding="utf-8") as lines:
@@ -93,7 +97,7 @@ def keep_example(name: str, example: Example, settings: Settings) -> Path:
 
 def _beside(settings: Settings, name: str, ending: str) -> Path | None:
     """A file beside agentkit.toml; None if the database is a URL or a file and has no name."""
-    return settings.folder / f"{name}.{ending}" if name and not set(name) & set("/:\\") else None
+    return settings.folder / f"{name}{ending}" if name and not set(name) & set("/:\\") else None
 
 
 def _yaml(file: Path) -> dict[str, Any]:

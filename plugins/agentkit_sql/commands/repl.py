@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from agentkit.cli.common import keep_history
 from agentkit.errors import AgentkitError, BadInput, Cancelled
-from agentkit_sql.commands.history import keep_history
 from agentkit_sql.commands.showing import Format, aligned, show
 
 if TYPE_CHECKING:

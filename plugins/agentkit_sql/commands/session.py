@@ -71,17 +71,12 @@ class Session:
 
     def run(self, sql: str) -> SqlAnswer:
         """The rows of a statement, all fetched before anything is shown."""
-        from agentkit_sql.collect import answered
-        from agentkit_sql.dry_run import DryRun, without_rows
+        from agentkit_sql.collect import answered, planned
 
         statement = sql.strip().rstrip(";").strip()
-        if not self.dry:
-            return answered(
-                self.database.run(sql, self.limits), statement, self.database.name, self.services.settings.home
-            )
-        planned = DryRun(self.database, self.limits)
-        rows = planned.run(sql, planned.limits)
-        return without_rows(answered(rows, statement, planned.name, self.services.settings.home))
+        if self.dry:
+            return planned(self.database, sql, statement)
+        return answered(self.database.run(sql, self.limits), statement, self.database.name, self.services.settings.home)
 
     def plan(self, answer: SqlAnswer) -> str:
         """The database's plan of an answer's statement."""
@@ -91,26 +86,21 @@ class Session:
     def _ask(self, question: str, earlier: Sequence[Example]) -> SqlAnswer:
         from agentkit_sql.asking.ask import Asking, ask
         from agentkit_sql.asking.settings import sql_settings, stated_day
-        from agentkit_sql.dry_run import DryRun, without_rows
 
         self._offer_model()
         options = sql_settings(self.services.settings)
-        planned = DryRun(self.database, self.limits)
         asking = Asking(
-            planned if self.dry else self.database, self.services.model, self.services.prompts, self.services.settings,
-            options, limits=planned.limits, today=stated_day(self.today or options.today), progress=self.progress.tell,
+            self.database, self.services.model, self.services.prompts, self.services.settings, options,
+            limits=self.limits, today=stated_day(self.today or options.today), dry=self.dry,
+            progress=self.progress.tell,
         )  # fmt: skip
-        answer = ask(question, asking, earlier)
-        return without_rows(answer) if self.dry else answer
+        return ask(question, asking, earlier)
 
     def _offer_model(self) -> None:
         """On a terminal a person is asked whether to fetch the embedded model, if it is needed and not here."""
         if self._asked or not sys.stdin.isatty():
             return
-        from agentkit.agent import Agent
         from agentkit.cli.models import offer_embedded
 
         self._asked = True
-        opened = self.services
-        with Agent(opened.model_name, settings=opened.settings, plugins=opened.plugins) as agent:
-            offer_embedded(agent)
+        offer_embedded(self.services)

@@ -15,13 +15,12 @@ from agentkit.errors import BadInput, DatabaseUnavailable, WorkspaceError, warn
 from agentkit.sqlguard.limits import Limits
 from agentkit.sqlguard.rows import Rows
 from agentkit.sqlguard.schema import Dialect, Schema
+from agentkit_sql.card.meaning import EXAMPLES
 from agentkit_sql.engines import duckdb_run
 from agentkit_sql.engines.duckdb_schema import read_schema
 from agentkit_sql.engines.file_names import table_names
 from agentkit_sql.engines.file_tables import Attached, Part, attach, parts_of, reserved_words
 
-EXAMPLES = ".examples.jsonl"
-"""How files end that hold kept questions (docs/sql.md): they are no data."""
 _LOADING_SECONDS = 120.0
 Stamp = tuple[str, int, int]
 """A file's path, its size and when it was changed: what tells that it must be read again."""
@@ -83,7 +82,7 @@ class FilesEngine:
             return self._attached.connection.cursor()
 
     def _files(self) -> list[tuple[str, Path]]:
-        """Names and paths of the data files inside the workspace's borders."""
+        """Names and paths of the data files inside the workspace's borders; kept questions are no data."""
         names = [self._only] if self._only else [n for n in self._workspace.names() if not n.endswith(EXAMPLES)]
         found = []
         for name in names:
