@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 _ABOUT = re.compile(r"(?<![^\s_-])(the|my|our|database|db)(?![^\s_-])", re.IGNORECASE)
 """Words that a model adds to the name of a database."""
 _TOLD, _TOLD_TABLES = 5, 12
+_SCHEME = re.compile(r"[A-Za-z][\w+.-]*")
+_PLACE = re.compile(r"([\w.-]*|\[[0-9A-Fa-f:]*\])(:\d+)?(/[\w.%-]*)?")
+"""A host, its port and a database, and nothing that could be a part of a password."""
+_HOLDS_MORE = re.compile(r":.*@|(passw|secret|key|token)\w*\s*=", re.IGNORECASE | re.DOTALL)
+"""How a text that is no URL shows that it should be one, or a connection string."""
 FILES = "files"
 """The database whose tables are the workspace's data files."""
 
@@ -106,7 +111,7 @@ class Databases:
         wanted = self._meant(name, by_model) or self._default()
         with self._lock:
             if wanted not in self._open:
-                self._open[wanted] = self._guarded(redact(wanted), self._options(wanted, by_model))
+                self._open[wanted] = self._guarded(self._shown(wanted), self._options(wanted, by_model))
             elif by_model and wanted not in self.names():
                 raise self._unknown(wanted)
             return self._open[wanted]
@@ -116,7 +121,7 @@ class Databases:
 
         Raises BadInput for a name that is none.
         """
-        return self._engine(redact(name), self._options(name, by_model=False))
+        return self._engine(self._shown(name), self._options(name, by_model=False))
 
     def limits(self, name: str | None = None, rows: int | None = None) -> Limits:
         """The limits that the settings of a database set, with at most `rows` rows."""
@@ -132,10 +137,10 @@ class Databases:
         configured = self._settings.databases.get(self._meant(name, by_model=True) or self._default())
         if not isinstance(configured, DatabaseSettings):
             return most
-        usual = DatabaseSettings(url="")
-        rows = most.rows if configured.rows == usual.rows else min(configured.rows, most.rows)
-        seconds = most.seconds if configured.seconds == usual.seconds else min(configured.seconds, most.seconds)
-        return replace(most, rows=rows, seconds=seconds)
+        return replace(
+            most, rows=min(configured.rows or most.rows, most.rows),
+            seconds=min(configured.seconds or most.seconds, most.seconds),
+        )  # fmt: skip
 
     def told(self) -> list[str]:
         """The configured databases for a model to read: `shop with the tables customers, orders`.
@@ -199,7 +204,7 @@ class Databases:
         spec = self._spec(scheme)
         if spec is None:
             known = sorted({s for g in self._plugins.databases.values() for s in g.spec.schemes})
-            raise BadInput(f"database {redact(name)!r}: no plugin opens {scheme!r} URLs (known: {', '.join(known)}).")
+            raise BadInput(f"database {name!r}: no plugin opens {scheme!r} URLs (known: {', '.join(known)}).")
         url = _with_variables(name, options.url)
         engine: Engine = resolve(spec.target)(Opening(name, url, self._settings, self._workspace))
         return engine
@@ -219,9 +224,22 @@ class Databases:
                 return f"{given.spec.schemes[0]}:///{self._workspace.path(text)}"
         return None
 
+    def _shown(self, text: str) -> str:
+        """A name as it may be shown: of a URL of a server its scheme, host and database, whatever else it holds."""
+        scheme, is_url, rest = text.partition("://")
+        if text in self.names() or not (is_url or _HOLDS_MORE.search(text)):
+            return redact(text)
+        spec = self._spec(scheme.partition("+")[0].lower())
+        place, _, more = rest.partition("?")
+        if spec is not None and spec.suffixes:
+            return redact(f"{scheme}://{place}")
+        place = place.rpartition("@")[2]
+        plain = _SCHEME.fullmatch(scheme) and _PLACE.fullmatch(place) and "@" not in more
+        return f"{scheme}://{place}" if is_url and plain else "(a URL)"
+
     def _unknown(self, wanted: str) -> BadInput:
         known = self.names()
-        shown = redact(wanted)
+        shown = self._shown(wanted)
         return BadInput(f"there is no database {shown!r}.{suggest(shown, known)} Databases: {', '.join(known)}.")
 
 
@@ -238,7 +256,8 @@ def _with_variables(name: str, url: str) -> str:
 
 def limits_of(options: DatabaseSettings) -> Limits:
     """The limits of one statement that a database's settings set."""
-    return Limits(rows=options.rows, seconds=options.seconds)
+    usual = Limits()
+    return Limits(rows=options.rows or usual.rows, seconds=options.seconds or usual.seconds)
 
 
 @dataclass(frozen=True)

@@ -106,7 +106,8 @@ class DatabaseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `url` may hold `${NAME}` for a variable of the environment, so that no password stands in the file.
     `allow` (None: everything) and `deny`: tables and columns as `table`, `schema.table`, `table.column`, with `*`.
     `filters`: table -> SQL condition on its rows. `masks`: column -> how its values are shown. `meaning`: what its
-    names do not tell (docs/sql.md). `seconds` and `rows` are the limits of one statement.
+    names do not tell (docs/sql.md). `seconds` and `rows` are the limits of one statement, data sets included; None
+    leaves each to its defaults.
     """
 
     url: str
@@ -114,8 +115,8 @@ class DatabaseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     deny: tuple[str, ...] = ()
     filters: dict[str, str] = {}
     masks: dict[str, Literal["null", "hash", "partial"]] = {}
-    seconds: Amount = 30.0
-    rows: Count = 10_000
+    seconds: Amount | None = None
+    rows: Count | None = None
     meaning: dict[str, Any] = {}
 
 

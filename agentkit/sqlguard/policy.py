@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import secrets
 from collections.abc import Iterable
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 Mask = Literal["null", "hash", "partial"]
 MASKED = "(masked)"
-_SALT = secrets.token_hex(8)
+_SECRET = secrets.token_bytes(16)
 """Of this process: equal values have equal hashes in one session, and nobody can look a hash up in a list."""
 
 
@@ -34,6 +35,7 @@ class Policy:
         self._masks = [(p, mask) for pattern, mask in options.masks.items() for p in _patterns([pattern])]
         self._filters = [(p, sql) for pattern, sql in options.filters.items() for p in _patterns([pattern])]
         self._check_names(schema)
+        self._salt = hashlib.blake2b(name.encode(), key=_SECRET, digest_size=8).hexdigest()
         self._replaced: dict[tuple[str, str], Query] = {}
         self.visible = self._visible(schema)
 
@@ -119,7 +121,7 @@ class Policy:
         return (
             name
             if mask is None
-            else exp.alias_(_masked(name, mask, column.type, self._dialect), column.name, quoted=True)
+            else exp.alias_(_masked(name, mask, column.type, self._dialect, self._salt), column.name, quoted=True)
         )
 
     def _condition(self, table: TableInfo, sql: str) -> Expr:
@@ -170,7 +172,7 @@ def base(table: TableInfo, dialect: Dialect) -> Expr:
     return exp.table_(table.name, db=schema or None, quoted=True)
 
 
-def _masked(column: Expr, mask: Mask, kind: str, dialect: Dialect) -> Expr:
+def _masked(column: Expr, mask: Mask, kind: str, dialect: Dialect, salt: str) -> Expr:
     import sqlglot
     from sqlglot import exp
 
@@ -180,9 +182,9 @@ def _masked(column: Expr, mask: Mask, kind: str, dialect: Dialect) -> Expr:
     if mask == "partial":
         shown = f"substr(CAST({text} AS TEXT), 1, 1) || '***'"
     elif dialect == "postgres":
-        shown = f"left(encode(sha256(convert_to('{_SALT}' || CAST({text} AS TEXT), 'UTF8')), 'hex'), 12)"
+        shown = f"left(encode(sha256(convert_to('{salt}' || CAST({text} AS TEXT), 'UTF8')), 'hex'), 12)"
     else:
-        shown = f"substr(sha256('{_SALT}' || CAST({text} AS TEXT)), 1, 12)"
+        shown = f"substr(sha256('{salt}' || CAST({text} AS TEXT)), 1, 12)"
     return sqlglot.parse_one(shown, dialect=dialect)
 
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import logging
 import re
-from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from agentkit.errors import SqlRefused, suggest
 from agentkit.sqlguard import functions, nodes
+from agentkit.sqlguard.reading import parser_of, writer_of
 from agentkit.sqlguard.schema import Dialect
 from agentkit.sqlguard.sizes import bound
 from agentkit.sqlguard.tokens import check_numbers, check_types, nests_types, with_whole_intervals
@@ -54,7 +54,7 @@ def written(tree: Query | Values, dialect: Dialect) -> str:
     from sqlglot.errors import ErrorLevel, SqlglotError
 
     try:
-        writer = _writer_of(dialect)
+        writer = writer_of(dialect)
         return str(
             writer(dialect=dialect, comments=False, unsupported_level=ErrorLevel.RAISE).generate(tree, copy=False)
         )
@@ -62,20 +62,6 @@ def written(tree: Query | Values, dialect: Dialect) -> str:
         raise _too_deep() from None
     except SqlglotError as error:
         raise SqlRefused(f"the statement cannot be written for {dialect}: {_plain(error)}.", "syntax") from None
-
-
-@lru_cache
-def _writer_of(dialect: Dialect) -> Any:
-    """What writes a tree as text. In SQLite types keep their names: each gives values another affinity."""
-    from sqlglot import exp
-    from sqlglot.dialects.dialect import Dialect as Sqlglot
-    from sqlglot.generator import Generator
-
-    usual = type(Sqlglot.get_or_raise(dialect).generator())
-    if dialect != "sqlite":
-        return usual
-    kept = {exp.DType.DECIMAL: "NUMERIC", exp.DType.BOOLEAN: "BOOLEAN"}
-    return type("AsItCame", (usual,), {"TYPE_MAPPING": usual.TYPE_MAPPING | kept, "cast_sql": Generator.cast_sql})
 
 
 def condition(sql: str, dialect: Dialect) -> Expr:
@@ -131,35 +117,8 @@ def _trees(sql: str, dialect: Dialect) -> list[Expr | None]:
     check_types(tokens, dialect)
     if nests_types(tokens, dialect):
         raise _too_deep()
-    trees: list[Expr | None] = _parser_of(dialect)(dialect=known).parse(with_whole_intervals(tokens, dialect), sql)
+    trees: list[Expr | None] = parser_of(dialect)(dialect=known).parse(with_whole_intervals(tokens, dialect), sql)
     return trees
-
-
-@lru_cache
-def _parser_of(dialect: Dialect) -> Any:
-    """A parser that reads functions by their names alone.
-
-    sqlglot knows many functions, and writes some of them in another way than they came: near enough for translating,
-    not for a query whose result must not change. So with keys of JSON, which it would take for paths.
-    """
-    from sqlglot import exp
-    from sqlglot.dialects.dialect import Dialect as Sqlglot
-
-    usual = type(Sqlglot.get_or_raise(dialect).parser())
-    arrows = {"ARROW": exp.JSONExtract, "DARROW": exp.JSONExtractScalar}
-    changed: dict[str, Any] = {
-        table: {
-            token: partial(_arrow, arrows[token.name]) if token.name in arrows else read
-            for token, read in getattr(usual, table, {}).items()
-        }
-        for table in ("COLUMN_OPERATORS", "JSON_OPERATORS")
-    }
-    special = {name: read for name, read in usual.FUNCTION_PARSERS.items() if name in functions.SPECIAL}
-    return type("ByName", (usual,), changed | {"FUNCTIONS": {}, "FUNCTION_PARSERS": special})
-
-
-def _arrow(kind: type[Expr], _parser: Any, this: Expr, path: Expr) -> Expr:
-    return kind(this=this, expression=path, only_json_types=True)
 
 
 def _check(node: Expr, dialect: Dialect) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from agentkit.errors import SqlRefused, suggest
 from agentkit.sqlguard import nodes
 from agentkit.sqlguard.policy import Policy, base
+from agentkit.sqlguard.reading import AS_IT_CAME
 from agentkit.sqlguard.schema import Dialect, Schema, TableInfo
 
 if TYPE_CHECKING:
@@ -173,17 +174,20 @@ class Tables:
 
 
 def _name_projections(tree: Query | Values, dialect: Dialect) -> None:
-    """Name results of subqueries by their text as it came: these engines would name them by the text that runs.
+    """Name results without a name by their text as it came: these engines would name them by the text that runs.
 
-    That one shows what the policy puts in place of a table: its filter, its masks and their salt.
+    That one shows what the policy puts in place of a table: its filter, its masks and their salt. DuckDB has ways of
+    its own to name what is no subquery; SQLite takes the text.
     """
     from sqlglot import exp
 
+    named = (exp.Alias, exp.Aliases, exp.Star)
     unnamed = [
-        (shown, shown.sql(dialect=dialect, comments=False))
+        (shown, shown.meta[AS_IT_CAME])
         for select in tree.find_all(exp.Select)
         for shown in select.expressions
-        if not isinstance(shown, (exp.Alias, exp.Aliases)) and shown.find(exp.Table)
+        if AS_IT_CAME in shown.meta and not isinstance(shown, named)
+        if shown.find(exp.Table) or (dialect == "sqlite" and not isinstance(shown.unnest(), exp.Column))
     ]
     for shown, text in reversed(unnamed):  # the inner ones first: the outer ones are copied with them
         shown.replace(exp.alias_(shown.copy(), text, quoted=True))

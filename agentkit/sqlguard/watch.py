@@ -16,12 +16,16 @@ _TICK = 0.1
 
 
 class Watch:
-    """Calls `stop` in a thread when `seconds` are over or the run is cancelled, until `end` is called."""
+    """Calls `stop` in a thread when `seconds` are over or the run is cancelled, until `end` is called.
 
-    def __init__(self, seconds: float, stop: Callable[[], None]) -> None:
+    It waits for `grace` seconds more where something else stops the statement in time, if it can.
+    """
+
+    def __init__(self, seconds: float, stop: Callable[[], None], grace: float = 0.0) -> None:
         self.started = time.monotonic()
         self.reason: Literal["", "time", "cancelled"] = ""
         self._seconds = seconds
+        self._most = seconds + grace
         self._stop = stop
         self._cancelled = cancellation.get()
         self._done = threading.Event()
@@ -55,7 +59,7 @@ class Watch:
     def _look(self) -> None:
         if self._cancelled is not None and self._cancelled.is_set():
             self.reason = "cancelled"
-        elif time.monotonic() - self.started > self._seconds:
+        elif time.monotonic() - self.started > self._most:
             self.reason = "time"
 
     def _watch(self) -> None:
@@ -67,5 +71,5 @@ class Watch:
                     self._stop()
 
     def _pause(self) -> float:
-        left = self._seconds - (time.monotonic() - self.started)
+        left = self._most - (time.monotonic() - self.started)
         return _TICK if left <= 0 or self._cancelled is not None else min(max(left, 0.001), 60)

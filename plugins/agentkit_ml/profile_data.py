@@ -39,6 +39,9 @@ class DataProfile(ToolResult):
             lines.append(f"The target {self.target!r} makes a {self.task} task.")
         # in a wide table the few columns that are no numbers say most
         wide = len(self.columns) > _MOST_TOLD
+        if not wide:
+            # a small model repeats the sentences of a result, seldom its list
+            lines.append(f"It holds {', '.join(c.name for c in self.columns)}.")
         by_weight = sorted(self.columns, key=lambda c: (c.name != self.target, wide and c.kind == "number"))
         lines += [f"- {c.name}: {self._told(c)}" for c in by_weight[:_MOST_TOLD]]
         if rest := by_weight[_MOST_TOLD:]:

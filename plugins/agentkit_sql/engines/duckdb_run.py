@@ -1,13 +1,11 @@
-"""Running one query on a DuckDB connection that can change nothing: of a DuckDB file, or of the workspace's files."""
+"""Running one query on a DuckDB connection that can change nothing."""
 
 from __future__ import annotations
 
 import contextlib
-import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import duckdb
@@ -30,26 +28,23 @@ LOCKED = {
 }
 """Settings that no statement needs otherwise; external access and configuration are locked when all is open."""
 
-CLOSED: dict[str, str | bool | int | float | list[str]] = {
-    "enable_external_access": "false",
-    "lock_configuration": "true",
-}
-"""The doors: no file, no network, no extension, and no way to open them again. The second one comes last."""
-
 
 def settings(limits: Limits) -> dict[str, str | bool | int | float | list[str]]:
     """LOCKED with bounds of memory, and of what may be written to the temporary folder when that is not enough."""
-    folder = Path(tempfile.gettempdir()) / f"agentkit-duckdb-{os.getuid()}"
     return {
         **LOCKED,
-        "memory_limit": f"{limits.memory}MiB", "temp_directory": str(folder), "max_temp_directory_size": "2GiB",
-    }  # fmt: skip
+        "memory_limit": f"{limits.memory}MiB",
+        "temp_directory": tempfile.gettempdir(),
+        "max_temp_directory_size": "2GiB",
+    }
 
 
-def close_the_doors(connection: duckdb.DuckDBPyConnection) -> None:
-    """No file, no network, no extension, no setting from here on; nothing can open them again."""
-    for setting, value in CLOSED.items():
-        connection.execute(f"SET {setting} = {value}")
+def close_the_doors(connection: duckdb.DuckDBPyConnection, readable: Sequence[str]) -> None:
+    """No file but the `readable` ones, no network, no extension, no setting; nothing can open them again."""
+    paths = ", ".join("'" + path.replace("'", "''") + "'" for path in readable)
+    connection.execute(f"SET allowed_paths = [{paths}]")
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
 
 
 def run(connection: duckdb.DuckDBPyConnection, sql: str, limits: Limits, name: str, close: Callable[[], None]) -> Rows:
@@ -128,9 +123,6 @@ def explained(name: str, watch: Watch | None = None) -> Iterator[None]:
     except (duckdb.Error, RuntimeError, OverflowError, ValueError, UnicodeError) as error:
         if watch is not None:
             watch.check()
-        stopped = isinstance(error, duckdb.InterruptException)
-        if stopped or (type(error) is RuntimeError and "interrupted" in str(error)):  # Ctrl-C
-            raise KeyboardInterrupt from None
         raise SqlFailed(f"{plain(error)}.", type(error).__name__) from None
 
 

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import shutil
 import tempfile
+import weakref
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +16,8 @@ import duckdb
 
 from agentkit.datasets import Workspace, open_dataset
 from agentkit.errors import MissingExtra
-from agentkit_sql.engines.duckdb_run import close_the_doors
+from agentkit.sqlguard.limits import Limits
+from agentkit_sql.engines.duckdb_run import settings
 from agentkit_sql.engines.file_names import distinct
 
 LOADED_BYTES = 32 << 20
@@ -40,34 +42,34 @@ class Part:
 
 @dataclass
 class Attached:
-    """The database with its tables, and the files that its views may read."""
+    """A database with its tables, and the files that its views read. Its folder goes when nothing needs it any more."""
 
+    folder: Path
     connection: duckdb.DuckDBPyConnection
     allowed: list[str] = field(default_factory=list)
     loaded: int = 0
-    links: Path | None = None
 
-    def lock(self) -> None:
-        """From here on nothing can be read but what is loaded and the files of the views."""
-        self.connection.execute(f"SET allowed_paths = [{', '.join(map(_text, self.allowed))}]")
-        close_the_doors(self.connection)
+    @classmethod
+    def new(cls) -> Attached:
+        """An empty one in a folder of its own."""
+        folder = Path(tempfile.mkdtemp(prefix="agentkit-files-"))
+        made = cls(folder, duckdb.connect(str(folder / "files.duckdb"), config=settings(Limits())))
+        weakref.finalize(made, shutil.rmtree, folder, ignore_errors=True)
+        return made
+
+    @property
+    def path(self) -> Path:
+        return self.folder / "files.duckdb"
 
     def safe(self, path: Path) -> str:
         """A path that DuckDB takes for no pattern: one with such characters gets a link with a plain name."""
         if not any(c in str(path) for c in _GLOBS):
             return str(path)
-        self.links = self.links or Path(tempfile.mkdtemp(prefix="agentkit-files-"))
         ending = "".join(s for s in path.suffixes[-2:] if not any(c in s for c in _GLOBS))
-        link = self.links / f"{hashlib.sha256(str(path).encode()).hexdigest()[:16]}{ending}"
+        link = self.folder / f"{hashlib.sha256(str(path).encode()).hexdigest()[:16]}{ending}"
         if not link.is_symlink():
             link.symlink_to(path)
         return str(link)
-
-    def close(self) -> None:
-        """Close the connection; those of queries that still run end on their own."""
-        self.connection.close()
-        if self.links is not None:
-            shutil.rmtree(self.links, ignore_errors=True)
 
 
 def parts_of(name: str, path: Path) -> list[Part]:

@@ -1,4 +1,4 @@
-"""The workspace's data files as the tables of a DuckDB in memory, with the doors closed once they are attached."""
+"""The workspace's data files as the tables of a DuckDB file, with the doors closed once they are attached."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from agentkit.sqlguard.rows import Rows
 from agentkit.sqlguard.schema import Dialect, Schema
 from agentkit_sql.card.meaning import EXAMPLES
 from agentkit_sql.engines import duckdb_run
-from agentkit_sql.engines.duckdb_schema import read_schema
+from agentkit_sql.engines.apart import Apart
+from agentkit_sql.engines.duckdb_file import DuckdbEngine
 from agentkit_sql.engines.file_names import table_names
 from agentkit_sql.engines.file_tables import Attached, Part, attach, parts_of, reserved_words
 
-_LOADING_SECONDS = 120.0
 Stamp = tuple[str, int, int]
 """A file's path, its size and when it was changed: what tells that it must be read again."""
 
@@ -43,43 +43,36 @@ class FilesEngine:
         self._only = only
         self._lock = threading.Lock()
         self._stamps: tuple[Stamp, ...] | None = None
-        self._attached: Attached | None = None
+        self._tables: Apart | None = None
         self._said: set[str] = set()
 
     def schema(self) -> Schema:
         """A table for each file or sheet; comments name the file, and columns that had another name in it."""
-        with contextlib.closing(self._cursor()) as cursor, duckdb_run.explained(self._name):
-            return read_schema(cursor, views_are_tables=True)
+        return self._current().schema()
 
     def run(self, sql: str, limits: Limits) -> Rows:
         """Run a query; its first rows are fetched before this returns, so that errors come here."""
-        cursor = self._cursor()
-        return duckdb_run.run(cursor, sql, limits, self._name, cursor.close)
+        return self._current().run(sql, limits)
 
     def explain(self, sql: str, limits: Limits) -> str:
         """The plan, without running the query."""
-        with contextlib.closing(self._cursor()) as cursor:
-            return duckdb_run.explain(cursor, sql, limits, self._name)
+        return self._current().explain(sql, limits)
 
     def close(self) -> None:
         """Let go of the tables; they are read again when the database is used again."""
         with self._lock:
-            if self._attached is not None:
-                self._attached.close()
-            self._attached, self._stamps = None, None
+            self._tables, self._stamps = None, None
 
-    def _cursor(self) -> duckdb.DuckDBPyConnection:
-        """A connection of its own to the tables, which are up to date."""
+    def _current(self) -> Apart:
+        """The tables, which are up to date."""
         with self._lock:
             files = self._files()
             stamps = tuple((str(path), path.stat().st_size, path.stat().st_mtime_ns) for _, path in files)
-            if self._attached is None or stamps != self._stamps:
-                before, self._attached = self._attached, None
-                if before is not None:
-                    before.close()
-                self._attached = self._read(files)
+            if self._tables is None or stamps != self._stamps:
+                self._tables = None
+                self._tables = self._read(files)
                 self._stamps = stamps
-            return self._attached.connection.cursor()
+            return self._tables
 
     def _files(self) -> list[tuple[str, Path]]:
         """Names and paths of the data files inside the workspace's borders; kept questions are no data."""
@@ -96,21 +89,18 @@ class FilesEngine:
             raise DatabaseUnavailable(f"there is no file {self._only!r}.")
         return found
 
-    def _read(self, files: list[tuple[str, Path]]) -> Attached:
+    def _read(self, files: list[tuple[str, Path]]) -> Apart:
         parts = [part for name, path in files for part in self._parts(name, path)]
-        attached = Attached(duckdb.connect(":memory:", config=duckdb_run.settings(Limits())))
-        try:
-            words = reserved_words(attached.connection)
+        attached = Attached.new()
+        with contextlib.closing(attached.connection) as connection:
+            words = reserved_words(connection)
             for part, table in zip(parts, table_names([p.name for p in parts], words), strict=True):
                 try:
                     attach(attached, part, table, words, self._workspace)
                 except (BadInput, duckdb.Error, OSError, ValueError) as error:
                     self._leave_out(part.name, error)
-            attached.lock()
-        except BaseException:
-            attached.close()
-            raise
-        return attached
+        engine = DuckdbEngine(self._name, attached.path, tuple(attached.allowed))
+        return Apart(engine, holds=attached)
 
     def _parts(self, name: str, path: Path) -> list[Part]:
         try:

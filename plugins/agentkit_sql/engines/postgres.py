@@ -7,6 +7,7 @@ can end the transaction. Whatever a statement leaves in its session (settings, l
 from __future__ import annotations
 
 import contextlib
+import re
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -32,21 +33,24 @@ _LESS = "SET LOCAL ROLE pg_read_all_data; SET LOCAL row_security = off; "
 _VOID = 2278
 """The type of what functions return that give nothing back (pg_type.dat)."""
 _GONE = ("08", "57P", "53")
+_SECRETS = ("password", "sslpassword", "options", "oauth_client_secret")
+"""Parameters that no message shows."""
 
 
 def open_postgres(opening: Opening) -> PostgresEngine:
     """The engine of a `postgresql://` URL; nothing is connected yet. Raises BadInput if the URL cannot be read."""
     scheme, separator, rest = opening.url.partition("://")
     plain = scheme.partition("+")[0] + separator + rest
-    try:
-        found = psycopg.conninfo.conninfo_to_dict(plain)
-    except psycopg.ProgrammingError:
-        # libpq's own words would quote the password
-        raise BadInput(
-            f"database {opening.name!r}: its URL cannot be read. Write postgresql://USER:PASSWORD@HOST:5432/DATABASE, "
-            "special characters of the password percent-encoded."
-        ) from None
-    return PostgresEngine(opening.name, {k: str(v) for k, v in found.items() if v is not None})
+    # libpq's own words would quote the password
+    with contextlib.suppress(psycopg.ProgrammingError):
+        found = {k: str(v) for k, v in psycopg.conninfo.conninfo_to_dict(plain).items() if v is not None}
+        # a slash in a password makes its first half a port and the second one a database
+        if "@" not in found.get("dbname", "") and re.fullmatch(r"[\d,]*", found.get("port", "")):
+            return PostgresEngine(opening.name, found)
+    raise BadInput(
+        f"database {opening.name!r}: its URL cannot be read. Write postgresql://USER@HOST:5432/DATABASE, the password "
+        "behind USER and a colon, its special characters percent-encoded."
+    )
 
 
 class PostgresEngine:
@@ -183,8 +187,9 @@ class PostgresEngine:
         said = error.diag.message_primary or (str(error).strip().splitlines() or [type(error).__name__])[0]
         hint = f". {error.diag.message_hint}" if error.diag.message_hint else ""
         text = f"{said}{hint}"[:500].rstrip(". ")
-        password = self._parameters.get("password")
-        return text.replace(password, "***") if password else text
+        for secret in filter(None, map(self._parameters.get, _SECRETS)):
+            text = text.replace(secret, "***")
+        return text
 
 
 def _described(connection: psycopg.Connection[Any], sql: str) -> list[tuple[str, int]]:

@@ -21,6 +21,7 @@ from agentkit.sqlguard.limits import Limits
 from agentkit.sqlguard.rows import ResultColumn, Rows
 from agentkit.sqlguard.schema import Dialect, Schema
 from agentkit.sqlguard.watch import Watch
+from agentkit_sql.engines.apart import Apart
 from agentkit_sql.engines.places import existing, file_of
 from agentkit_sql.engines.sqlite_schema import read_schema
 
@@ -31,6 +32,19 @@ _BATCH_BYTES = 1 << 20
 _LONGEST = 64 << 20
 """Bytes of a value or a row that SQLite reads at most."""
 _OPEN_SECONDS = 30.0
+_LIMITS = {
+    sqlite3.SQLITE_LIMIT_LENGTH: _LONGEST,
+    sqlite3.SQLITE_LIMIT_SQL_LENGTH: 1_000_000,
+    sqlite3.SQLITE_LIMIT_COLUMN: 2_000,
+    sqlite3.SQLITE_LIMIT_EXPR_DEPTH: 500,
+    sqlite3.SQLITE_LIMIT_COMPOUND_SELECT: 200,
+    sqlite3.SQLITE_LIMIT_VDBE_OP: 250_000,
+    sqlite3.SQLITE_LIMIT_FUNCTION_ARG: 100,
+    sqlite3.SQLITE_LIMIT_ATTACHED: 0,
+    sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH: 1_000,
+    sqlite3.SQLITE_LIMIT_TRIGGER_DEPTH: 1,
+    sqlite3.SQLITE_LIMIT_WORKER_THREADS: 0,
+}
 _FIRST_WORD = re.compile(r"\s*(SELECT\b|WITH\b|VALUES\b|\()", re.IGNORECASE)
 _KINDS = {int: "integer", float: "real", str: "text", bytes: "blob"}
 # what SQLite asks for while it declares json_each as a table, which changes nothing
@@ -40,9 +54,9 @@ _DECLARING = {(sqlite3.SQLITE_READ, "sqlite_master", "ROWID")} | {
 _CATALOGUES = ("sqlite_", "pragma_", "dbstat", "fts3tokenize", "bytecode", "tables_used", "sqlite3_")
 
 
-def open_sqlite(opening: Opening) -> SqliteEngine:
+def open_sqlite(opening: Opening) -> Apart:
     """The engine of a `sqlite:///file.db` URL; nothing is opened yet. Raises BadInput."""
-    return SqliteEngine(opening.name, file_of(opening, "sqlite:///archive.db"))
+    return Apart(SqliteEngine(opening.name, file_of(opening, "sqlite:///archive.db")))
 
 
 class SqliteEngine:
@@ -63,7 +77,7 @@ class SqliteEngine:
     def run(self, sql: str, limits: Limits) -> Rows:
         """Run a query; its first rows are fetched before this returns, so that errors come here."""
         started = time.monotonic()
-        connection = self._restricted(limits)
+        connection = self._restricted()
         watch = self._watched(connection, limits.seconds)
 
         def close() -> None:
@@ -83,7 +97,7 @@ class SqliteEngine:
 
     def explain(self, sql: str, limits: Limits) -> str:
         """SQLite's query plan, indented by depth."""
-        connection = self._restricted(limits)
+        connection = self._restricted()
         with contextlib.closing(connection), self._watched(connection, limits.seconds) as watch, self._explained(watch):
             depth = {0: -1}
             lines = []
@@ -113,9 +127,9 @@ class SqliteEngine:
         connection.text_factory = lambda data: data.decode("utf-8", "replace")
         return connection
 
-    def _restricted(self, limits: Limits) -> sqlite3.Connection:
+    def _restricted(self) -> sqlite3.Connection:
         connection = self._connect()
-        for limit, value in _bounds(limits).items():
+        for limit, value in _LIMITS.items():
             connection.setlimit(limit, value)
         connection.set_authorizer(_authorize)
         return connection
@@ -140,8 +154,6 @@ class SqliteEngine:
             yield
         except (sqlite3.Error, sqlite3.Warning, OverflowError, UnicodeError) as error:
             watch.check()
-            if getattr(error, "sqlite_errorname", "") == "SQLITE_INTERRUPT":  # Ctrl-C, met by the progress handler
-                raise KeyboardInterrupt from None
             text = str(error)[:500].rstrip(".")
             if ("malformed" in text and "JSON" not in text) or "disk I/O" in text or "locked" in text:
                 raise DatabaseUnavailable(f"database {self._name!r} cannot be read: {text}. Try again later.") from None
@@ -166,22 +178,6 @@ def _query(sql: str) -> str:
     if not _FIRST_WORD.match(sql):
         raise SqlRefused("only one SELECT, set operation or VALUES is allowed.", "read only")
     return sql
-
-
-def _bounds(limits: Limits) -> dict[int, int]:
-    return {
-        sqlite3.SQLITE_LIMIT_LENGTH: min(max(limits.bytes, 1_000_000), _LONGEST),
-        sqlite3.SQLITE_LIMIT_SQL_LENGTH: 1_000_000,
-        sqlite3.SQLITE_LIMIT_COLUMN: 2_000,
-        sqlite3.SQLITE_LIMIT_EXPR_DEPTH: 500,
-        sqlite3.SQLITE_LIMIT_COMPOUND_SELECT: 200,
-        sqlite3.SQLITE_LIMIT_VDBE_OP: 250_000,
-        sqlite3.SQLITE_LIMIT_FUNCTION_ARG: 100,
-        sqlite3.SQLITE_LIMIT_ATTACHED: 0,
-        sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH: 1_000,
-        sqlite3.SQLITE_LIMIT_TRIGGER_DEPTH: 1,
-        sqlite3.SQLITE_LIMIT_WORKER_THREADS: 0,
-    }
 
 
 def _authorize(action: int, first: str | None, second: str | None, _database: str | None, _inner: str | None) -> int:
