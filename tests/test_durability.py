@@ -222,17 +222,19 @@ def small_disk(own_home: Path) -> Iterator[Path]:
 def test_a_run_on_a_full_disk_says_so_and_goes_on_when_there_is_room(workspace: Path, small_disk: Path) -> None:
     with durability.agent(workspace, small_disk) as agent:
         agent.ask("Work on nothing", yes=True)
-        thread = agent.ask("Work on it").thread_id
+        pending = {name: agent.ask(f"Work on {name}").thread_id for name in map(str, range(30))}
         ballast = small_disk / "ballast"
         _fill(ballast)
         with pytest.raises(StorageError, match=r"(?i)no space left.*(free some space|room)"):
             for _ in range(200):
                 agent.ask("Work on more", yes=True)
+        # pages that were begun have room for some more runs
         with pytest.raises(StorageError):
-            agent.resume(thread, yes=True)
+            for name, thread in pending.items():
+                agent.resume(thread, yes=True)
         ballast.unlink()
-        assert agent.resume(thread, yes=True).text == ANSWER.format("it")
-    assert [moment for moment, name in logged(workspace, "it") if name == "scribble"].count("begin") == 1
+        assert agent.resume(thread, yes=True).text == ANSWER.format(name)
+    assert [moment for moment, tool in logged(workspace, name) if tool == "scribble"].count("begin") == 1
 
 
 def _fill(ballast: Path) -> None:

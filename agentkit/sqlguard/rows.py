@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Literal, Self
 
 from agentkit.sqlguard.limits import Limits
@@ -13,6 +15,8 @@ from agentkit.sqlguard.limits import Limits
 Cut = Literal["rows", "bytes", "cell"]
 _SMALL = 16
 """Bytes that a number, a date or a truth value counts."""
+_LONG_DECIMAL = 256
+"""Bytes of a number of some hundred digits."""
 
 
 @dataclass(frozen=True)
@@ -123,4 +127,7 @@ def cut_cell(value: Any, limit: int) -> tuple[Any, int]:
     if isinstance(value, (list, dict, tuple)):
         size = len(repr(value))
         return (repr(value)[:limit], size) if size > limit else (value, size)
+    if isinstance(value, Decimal) and sys.getsizeof(value) > _LONG_DECIMAL:
+        text = str(value)
+        return (text[:limit] if len(text) > limit else value), len(text)
     return value, _SMALL

@@ -127,7 +127,8 @@ def _check(node: Expr, dialect: Dialect) -> None:
     name = type(node).__name__
     if isinstance(node, exp.Func):
         _check_function(node, name, dialect)
-        bound(node, dialect)
+        if dialect == "postgres":
+            bound(node)
     elif name not in nodes.NODES:
         rule, remedy = nodes.TOLD.get(name, ("syntax", "write it in plainer SQL"))
         raise SqlRefused(f"{_shown(node, dialect)} is not allowed: {remedy}. Nothing was run.", rule)

@@ -125,6 +125,33 @@ def test_variables_of_the_environment_in_a_url(workspace: Path, monkeypatch: pyt
         services.databases.open("mysql://h/d")
 
 
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("postgresql://bob:hunter2/pw@127.0.0.1:1/db", "'postgresql://127.0.0.1:1/db'"),
+        ("postgresql://bob:hunter2 pw@127.0.0.1:1/db", "'postgresql://127.0.0.1:1/db'"),
+        ("postgresql://bob:hun?ter2hunter2@127.0.0.1:1/db", "(a URL)"),
+        ("postgresql://bob@127.0.0.1:1/db?sslpassword=hunter2pw", "'postgresql://127.0.0.1:1/db'"),
+        ("postgresql://bob@127.0.0.1:1/db?options=-c%20a=hunter2", "'postgresql://127.0.0.1:1/db'"),
+        ("postgresql://bob@127.0.0.1:1/db?password=a@hunter2", "(a URL)"),
+        ("postgresql://bob:hunter2", "(a URL)"),
+        ("mysql://bob:hunter2@host/db", "'mysql://host/db'"),
+        ("sqlite:///none.db?key=hunter2", "'sqlite:///none.db'"),
+        ("bob:hunter2pw@host/db", "(a URL)"),
+        ("host=127.0.0.1 port=1 password='hunter2 pw'", "(a URL)"),
+    ],
+)
+def test_a_url_tells_nothing_of_its_password(services: Services, url: str, name: str) -> None:
+    """Neither in messages nor in the database's name nor in the audit."""
+    with pytest.raises(AgentkitError) as told:
+        database = services.databases.open(url)
+        assert "hunter2" not in database.name
+        database.run("SELECT 1")
+    assert name in str(told.value)
+    log = services.settings.home / "logs" / "sql.jsonl"
+    assert "hunter2" not in f"{told.value}{log.read_text() if log.exists() else ''}"
+
+
 def test_every_statement_leaves_a_line(services: Services) -> None:
     database = services.databases.open("shop")
     log = services.settings.home / "logs" / "sql.jsonl"

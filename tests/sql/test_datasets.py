@@ -74,3 +74,12 @@ def test_a_configured_limit_holds_for_data_sets(services: Services, workspace: P
     limited = Services(load_settings())
     assert CallContext(limited, by_model=True).dataset("sql:SELECT * FROM sales").rows() == 100
     assert CallContext(limited, by_model=True).dataset("sql@shop:SELECT region FROM sales").rows() == 100
+
+
+@pytest.mark.parametrize(("written", "rows"), [("", 12_500), ("rows = 10000", 10_000)])
+def test_a_limit_that_is_the_default_holds_where_it_is_written(
+    services: Services, workspace: Path, written: str, rows: int
+) -> None:
+    (workspace / "agentkit.toml").write_text(f'[databases.shop]\nurl = "sqlite:///shop.db"\n{written}\n')
+    sql = "sql:SELECT s.amount, n.value FROM sales s, json_each('[1, 2, 3, 4, 5]') n"
+    assert CallContext(Services(load_settings()), by_model=True).dataset(sql).rows() == rows

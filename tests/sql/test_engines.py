@@ -320,24 +320,6 @@ def test_blanks_at_the_end_of_a_character_stay(postgres: Shop) -> None:
         postgres.guarded.run("SELECT '101'::bit varying", LIMITS)
 
 
-def test_ctrl_c_is_no_failure_of_the_statement(sqlite: Shop) -> None:
-    timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
-    with pytest.raises(KeyboardInterrupt):
-        sqlite.guarded.run(ENDLESS, Limits(seconds=10)).all()
-    timer.join()
-
-
-def test_long_values_of_sqlite_come_a_few_at_a_time(sqlite: Shop) -> None:
-    """256 rows of 4 MB would be 1 GB before the first is counted."""
-    import resource
-
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    many = "WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n LIMIT 60) SELECT zeroblob(4000000) FROM n"
-    assert len(sqlite.guarded.run(many, LIMITS).all()) == 60
-    assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) >> 10 < 100
-
-
 def test_a_with_of_the_name_of_a_hidden_table_gets_another(postgres: Shop) -> None:
     sql = "WITH SECRETS AS (SELECT 1 AS x) SELECT secrets.x FROM Secrets"
     assert "with_" in postgres.guarded.check(sql).lower()  # type: ignore[attr-defined]

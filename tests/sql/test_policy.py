@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
-from agentkit.databases import Database
+from agentkit.databases import Database, Databases
+from agentkit.datasets import Workspace
 from agentkit.errors import AgentkitError, SettingsError, SqlFailed, SqlRefused
-from agentkit.settings import Settings
+from agentkit.plugins import Plugins
+from agentkit.settings import DatabaseSettings, Settings, load_settings
 from tests.sql.conftest import LIMITS, Shop, opened
 
 ENGINES = ("postgres", "sqlite", "duckdb")
@@ -230,6 +232,26 @@ def test_names_of_columns_do_not_show_the_policy(under: dict[str, Database], nam
         told = str([c.name for c in rows.columns]) + str(rows.all() if "to_json" in sql else "")
     assert "customers" in told
     assert [part for part in ("<= 2", "***", "substr") if part in told] == []
+
+
+def test_a_column_of_sqlite_is_called_as_it_was_written(sqlite: Shop) -> None:
+    """As SQLite alone would call it, in a subquery, too."""
+    sql = "select count( * ), Max(id)+1, 'x', (id), id, c.* from customers c"
+    with sqlite.guarded.run(sql, LIMITS) as rows:
+        names = [c.name for c in rows.columns]
+    assert names == ["count( * )", "Max(id)+1", "'x'", "id", "id", "id", "name", "email"]
+    assert sqlite.guarded.run("SELECT `id+1` FROM (SELECT id+1 FROM customers) ORDER BY 1", LIMITS).all()[0] == (2,)
+
+
+def test_hashes_of_two_databases_differ(duck: Shop, settings: Settings) -> None:
+    """Nobody can look a value of one up in another."""
+    shops = {"one": DatabaseSettings(url=duck.url, masks={"customers.email": "hash"})}
+    shops["two"] = shops["one"]
+    both = load_settings(settings.folder, home=str(settings.home), databases=shops)
+    databases = Databases(both, Workspace(settings.root), Plugins(settings))
+    one, two = (databases.open(n).run("SELECT email FROM customers ORDER BY id", LIMITS).all() for n in shops)
+    assert one != two
+    assert [len(row[0] or "") for row in one] == [len(row[0] or "") for row in two] == [12, 12, 0]
 
 
 @pytest.mark.parametrize("name", ["postgres", "duckdb"])

@@ -6,6 +6,7 @@ import contextlib
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -34,7 +35,7 @@ def settings(limits: Limits) -> dict[str, str | bool | int | float | list[str]]:
     return {
         **LOCKED,
         "memory_limit": f"{limits.memory}MiB",
-        "temp_directory": tempfile.gettempdir(),
+        "temp_directory": str(Path(tempfile.gettempdir()) / "duckdb"),
         "max_temp_directory_size": "2GiB",
     }
 

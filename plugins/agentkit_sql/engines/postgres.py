@@ -22,11 +22,13 @@ from agentkit.sqlguard.rows import ResultColumn, Rows
 from agentkit.sqlguard.schema import Dialect, Schema
 from agentkit.sqlguard.watch import Watch
 from agentkit_sql.engines.postgres_schema import read_schema
-from agentkit_sql.engines.postgres_values import bounded, type_name, widened
+from agentkit_sql.engines.postgres_values import Described, bounded, type_name, widened
 
 CONNECT_SECONDS = 10
 _CATALOG_SECONDS = 30.0
-_FIRST_FETCH, _MOST_FETCH, _FETCH_BYTES = 64, 5_000, 1 << 20
+_FIRST_FETCH, _MOST_FETCH = 64, 5_000
+_FETCH_WIDTH = 64 << 20
+"""Characters that the rows of one FETCH have at most, if all their values are as long as they can be."""
 # a superuser reads as a role that can do no more than read; rows that row-level security would then keep away are an
 # error, as they must not be missing in silence
 _LESS = "SET LOCAL ROLE pg_read_all_data; SET LOCAL row_security = off; "
@@ -81,13 +83,14 @@ class PostgresEngine:
         try:
             with self._explained(connection, watch):
                 columns = self._declare(connection, sql, limits)
-                source = self._fetched(connection, watch, limits)
+                source = self._fetched(connection, watch, limits, _most_rows(columns, limits))
                 first = next(source, [])
         except BaseException:
             close()
             raise
         rows = (row for batch in _with_first(first, source) for row in batch)
-        return Rows(columns, rows, limits, close, started)
+        told = tuple(ResultColumn(c.name, type_name(c.code)) for c in columns)
+        return Rows(told, rows, limits, close, started)
 
     def explain(self, sql: str, limits: Limits) -> str:
         """The planner's text, without running the query."""
@@ -135,21 +138,21 @@ class PostgresEngine:
             )
         return connection
 
-    def _declare(self, connection: psycopg.Connection[Any], sql: str, limits: Limits) -> tuple[ResultColumn, ...]:
+    def _declare(self, connection: psycopg.Connection[Any], sql: str, limits: Limits) -> list[Described]:
         """Open the cursor. Long values are cut by the server: one of a gigabyte would come as a whole otherwise."""
         described = _described(connection, sql)
-        if any(code == _VOID for _, code in described):
+        if any(column.code == _VOID for column in described):
             raise SqlRefused("a function that gives nothing back can only change something.", "read only")
         query = bounded(sql, described, limits.cell + 1)
         connection.execute(
             compose.SQL("DECLARE rows NO SCROLL CURSOR FOR\n{}").format(compose.SQL(_trusted(query))), binary=True
         )
-        return tuple(ResultColumn(name, type_name(code)) for name, code in described)
+        return described
 
     def _fetched(
-        self, connection: psycopg.Connection[tuple[Any, ...]], watch: Watch, limits: Limits
+        self, connection: psycopg.Connection[tuple[Any, ...]], watch: Watch, limits: Limits, most: int
     ) -> Iterator[list[tuple[Any, ...]]]:
-        size, left = _FIRST_FETCH, limits.rows + 1
+        size, left = min(_FIRST_FETCH, most), limits.rows + 1
         while left > 0:
             with self._explained(connection, watch):
                 watch.check()
@@ -158,7 +161,7 @@ class PostgresEngine:
                 return
             yield batch
             left -= len(batch)
-            size = min(size * 4, _MOST_FETCH)
+            size = min(size * 4, most)
 
     @contextlib.contextmanager
     def _explained(self, connection: psycopg.Connection[Any], watch: Watch | None = None) -> Iterator[None]:
@@ -192,13 +195,21 @@ class PostgresEngine:
         return text
 
 
-def _described(connection: psycopg.Connection[Any], sql: str) -> list[tuple[str, int]]:
+def _most_rows(columns: list[Described], limits: Limits) -> int:
+    """How many rows one FETCH may bring: they are all in memory before the first one is counted."""
+    widest = sum(column.width(limits.cell + 1) for column in columns)
+    return max(1, min(_MOST_FETCH, _FETCH_WIDTH // max(widest, 1)))
+
+
+def _described(connection: psycopg.Connection[Any], sql: str) -> list[Described]:
     """Names and types of a query's columns; the server reads and checks it, and runs nothing."""
     server = connection.pgconn
     for answer in (server.prepare(b"", sql.encode()), server.describe_prepared(b"")):
         if answer.status == psycopg.pq.ExecStatus.FATAL_ERROR:
             raise psycopg.errors.error_from_result(answer)
-    return [((answer.fname(i) or b"").decode(), answer.ftype(i)) for i in range(answer.nfields)]
+    return [
+        Described((answer.fname(i) or b"").decode(), answer.ftype(i), answer.fmod(i)) for i in range(answer.nfields)
+    ]
 
 
 def _with_first(first: list[tuple[Any, ...]], rest: Iterator[list[tuple[Any, ...]]]) -> Iterator[list[tuple[Any, ...]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
@@ -66,34 +67,66 @@ def type_name(code: int) -> str:
     return f"{known.regtype}[]" if known.array_oid == code else known.regtype
 
 
+_SHORT_WIDTH = 32
+_DIGITS = 1_000
+_ARRAY = 4
+"""So many times the characters of another value an array's text may have before it is cut by the server."""
 _TEXTS = frozenset({"text", "character varying", "name"})
 _AS_TEXTS = frozenset({"json", "jsonb", "xml"})
 _SHORT = frozenset(
-    "bigint integer smallint boolean real numeric money date time interval uuid oid inet cidr".split()  # noqa: SIM905
+    "bigint integer smallint boolean real money date time interval uuid oid inet cidr".split()  # noqa: SIM905
 ) | {"double precision", "timestamp without time zone", "timestamp with time zone", "time without time zone",
      "time with time zone"}  # fmt: skip
 
 
-def bounded(sql: str, columns: list[tuple[str, int]], most: int) -> str:
+@dataclass(frozen=True)
+class Described:
+    """A column as the server describes it: its type's number, and what the type was declared with (-1: nothing)."""
+
+    name: str
+    code: int
+    modifier: int
+
+    @property
+    def kind(self) -> str:
+        """The name of its type, '' for one that psycopg does not know."""
+        return type_name(self.code) if psycopg.adapters.types.get(self.code) else ""
+
+    @property
+    def is_short(self) -> bool:
+        """True for values of some bytes: numbers, dates, and what is declared with a precision."""
+        return self.kind in _SHORT or (self.kind == "numeric" and self.modifier >= 0)
+
+    def width(self, most: int) -> int:
+        """The most characters of a value that is cut at `most`."""
+        if self.is_short:
+            return _SHORT_WIDTH
+        if self.kind.endswith("[]"):
+            return _ARRAY * most
+        declared = self.modifier - 4 if self.kind in ("character varying", "character") and self.modifier >= 4 else most
+        return min(declared, most)
+
+
+def bounded(sql: str, columns: list[Described], most: int) -> str:
     """The query with values of more than `most` characters or bytes cut by the server; as it is if none can be so long.
 
-    Arrays and values of other types are cut to their first elements, or made text, only where they are so long: never
-    both in one column, so arrays keep `most` elements.
+    What is cut keeps its type, and stays longer than `most` by a little where it must: whoever counts its characters
+    cuts it again, and tells so.
     """
-    kinds = [type_name(code) if psycopg.adapters.types.get(code) else "" for _, code in columns]
-    if all(kind in _SHORT for kind in kinds):
+    if all(column.is_short for column in columns):
         return sql
     shown = ", ".join(
-        f"{_cut(f'c{i}', kind, most)} AS {_quoted(name)}"
-        for i, ((name, _), kind) in enumerate(zip(columns, kinds, strict=True))
+        f"{f'c{i}' if column.is_short else _cut(f'c{i}', column.kind, most)} AS {_quoted(column.name)}"
+        for i, column in enumerate(columns)
     )
     names = ", ".join(f"c{i}" for i in range(len(columns)))
     return f"SELECT {shown} FROM (\n{sql}\n) AS result({names})"  # noqa: S608
 
 
 def _cut(column: str, kind: str, most: int) -> str:
-    if kind in _SHORT:
-        return column
+    if kind == "numeric":  # its first digits: too many all the same, so the rest of agentkit tells that it is cut
+        is_short = f"{column} > -1e{_DIGITS} AND {column} < 1e{_DIGITS} AND scale({column}) < {_DIGITS}"
+        return f"CASE WHEN {is_short} THEN {column} ELSE left({column}::text, {most})::numeric END"
     if kind == "character":  # left() takes the blanks at its end away
         return f"CASE WHEN octet_length({column}) > {most} THEN left({column}::text, {most})::bpchar ELSE {column} END"
     if kind in _TEXTS:
@@ -103,8 +136,22 @@ def _cut(column: str, kind: str, most: int) -> str:
     if kind == "bytea":
         return f"substring({column} from 1 for {most})"
     if kind.endswith("[]"):
-        return f"{column}[:{most // 2}]"
+        return _cut_array(column, kind.removesuffix("[]"), most)
     return f"left({column}::text, {most})"
+
+
+def _cut_array(column: str, element: str, most: int) -> str:
+    """Short elements: the first ones. Others: where they are too long in all, the array's text as one element."""
+    if element in _SHORT or element == "name":
+        return f"{column}[:{most // 2}]"
+    text = f"left({column}::text, {most})"
+    whole = {
+        "numeric": f"{column}[:4]", "bytea": f"ARRAY[convert_to({text}, 'UTF8')]", "json": f"ARRAY[to_json({text})]",
+        "jsonb": f"ARRAY[to_jsonb({text})]", **{kind: f"ARRAY[{text}]::{kind}[]" for kind in (*_TEXTS, "character")},
+    }  # fmt: skip
+    if element not in whole:
+        return text
+    return f"CASE WHEN octet_length({column}::text) > {_ARRAY * most} THEN {whole[element]} ELSE {column} END"
 
 
 def _quoted(name: str) -> str:
