@@ -6,6 +6,7 @@ Source of the settings: https://duckdb.org/docs/stable/operations_manual/securin
 from __future__ import annotations
 
 import contextlib
+import tempfile
 from pathlib import Path
 
 import duckdb
@@ -59,8 +60,9 @@ class DuckdbEngine:
 
     def _connect(self, limits: Limits) -> duckdb.DuckDBPyConnection:
         path = existing(self._name, self._path)
+        spilled = Path(tempfile.gettempdir())  # of this process, which `apart` started
         try:
-            connection = duckdb.connect(str(path), read_only=True, config=duckdb_run.settings(limits))
+            connection = duckdb.connect(str(path), read_only=True, config=duckdb_run.settings(limits, spilled))
             duckdb_run.close_the_doors(connection, self._readable or ())
         except duckdb.Error as error:
             raise DatabaseUnavailable(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -30,12 +29,12 @@ LOCKED = {
 """Settings that no statement needs otherwise; external access and configuration are locked when all is open."""
 
 
-def settings(limits: Limits) -> dict[str, str | bool | int | float | list[str]]:
-    """LOCKED with bounds of memory, and of what may be written to the temporary folder when that is not enough."""
+def settings(limits: Limits, folder: Path) -> dict[str, str | bool | int | float | list[str]]:
+    """LOCKED with bounds of memory, and of what may be written to `folder` when that is not enough."""
     return {
         **LOCKED,
         "memory_limit": f"{limits.memory}MiB",
-        "temp_directory": str(Path(tempfile.gettempdir()) / "duckdb"),
+        "temp_directory": str(folder / "spilled"),
         "max_temp_directory_size": "2GiB",
     }
 

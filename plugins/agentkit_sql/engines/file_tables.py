@@ -53,7 +53,7 @@ class Attached:
     def new(cls) -> Attached:
         """An empty one in a folder of its own."""
         folder = Path(tempfile.mkdtemp(prefix="agentkit-files-"))
-        made = cls(folder, duckdb.connect(str(folder / "files.duckdb"), config=settings(Limits())))
+        made = cls(folder, duckdb.connect(str(folder / "files.duckdb"), config=settings(Limits(), folder)))
         weakref.finalize(made, shutil.rmtree, folder, ignore_errors=True)
         return made
 
