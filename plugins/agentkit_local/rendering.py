@@ -58,8 +58,11 @@ def render(
 
 
 def _shared(tools: Sequence[Mapping[str, Any]], forced: bool) -> bool:
-    """Whether the beginning serves many requests; structured output has a prompt of its own each time."""
-    return len(tools) > forced
+    """Whether the beginning serves many requests: tools that may be called, or a system prompt alone.
+
+    A tool that must be called is structured output, with a prompt of its own each time.
+    """
+    return not forced or len(tools) > 1
 
 
 def request_of(messages: Iterable[BaseMessage]) -> str:

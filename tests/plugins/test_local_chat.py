@@ -240,39 +240,45 @@ def test_a_file_that_is_no_model_is_a_clear_error(workspace: Path) -> None:
 
 
 _SECOND_PROCESS = """
-import time
+import sys, time
 from agentkit.settings import load_settings
 from agentkit_local.chat import chat_model
 def paint(colour: str):
     "Paint the wall."
 model = chat_model("", load_settings())
 model.engine
+system = "You paint walls."
+if sys.argv[1] == "tools":
+    bound = model.bind_tools([paint])
+else:
+    bound, system = model, system + " ".join(f"Wall {n} has {n * n} bricks." for n in range(60))
 started = time.monotonic()
-model.bind_tools([paint]).invoke([("system", "You paint walls."), ("user", "Hi")], max_tokens=2)
+bound.invoke([("system", system), ("user", "Hi")], max_tokens=2)
 print(time.monotonic() - started)
 """
 
 
-def _first_answer(cache: Path) -> float:
+def _first_answer(cache: Path, kind: str) -> float:
     process = subprocess.run(
-        [sys.executable, "-c", _SECOND_PROCESS],
+        [sys.executable, "-c", _SECOND_PROCESS, kind],
         capture_output=True, text=True, check=True, env=os.environ | {"AGENTKIT_CACHE": str(cache)},
     )  # fmt: skip
     assert process.stderr == ""
     return float(process.stdout)
 
 
-def test_a_new_process_does_not_read_the_system_prompt_again(model: LocalChatModel, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["tools", "a long system prompt"])
+def test_a_new_process_does_not_read_the_system_prompt_again(model: LocalChatModel, tmp_path: Path, kind: str) -> None:
     (tmp_path / "models").mkdir()
     for file in (model.file, model.file.with_name(f"{model.file.name}.json")):
         (tmp_path / "models" / file.name).symlink_to(file)
-    cold = _first_answer(tmp_path)
+    cold = _first_answer(tmp_path, kind)
     (state,) = (tmp_path / "prompt-states").glob("*.state")
     assert state.stat().st_mode & 0o077 == 0
-    assert _first_answer(tmp_path) < cold / 2
+    assert _first_answer(tmp_path, kind) < cold / 2
     with state.open("ab") as stream:
         stream.truncate(state.stat().st_size // 2)
-    assert _first_answer(tmp_path) > 0
+    assert _first_answer(tmp_path, kind) > 0
     assert [f.name for f in (tmp_path / "prompt-states").glob("*.state")] == [state.name]
 
 
