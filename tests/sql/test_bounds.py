@@ -24,7 +24,7 @@ from agentkit.context import cancellation
 from agentkit.errors import AgentkitError, Cancelled, SqlFailed, SqlTimeout
 from agentkit.settings import Settings
 from agentkit.sqlguard.limits import Limits
-from tests.sql.conftest import LIMITS, Shop, opened
+from tests.sql.conftest import Shop, opened
 
 ENDLESS = "WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
 UNSTOPPABLE = {
@@ -215,7 +215,7 @@ def test_long_arrays_are_cut_by_the_server(postgres: Shop, kind: str) -> None:
     assert len(repr(next(iter(source)))) < 1_000_000
     rows.close()
     rows = postgres.guarded.run(f"SELECT array_agg({value}) AS a FROM generate_series(1, 60)", slow)
-    assert "9999" in rows.all()[0][0]
+    assert re.search("9999|3939", rows.all()[0][0])
     assert rows.cut == {"cell"}
 
 
