@@ -142,7 +142,7 @@ DUCKDB = _words(
         url_decode url_encode uuid uuidv4 uuidv7 var_pop var_samp variance vector_type wavg week weekday weekofyear
         weighted_avg width_bucket xor year yearweek current_localtime current_localtimestamp
         julian_day glob like regexp any all array values fill generate_subscripts sort_key create_sort_key
-        columns bitwise_and bitwise_or""",
+        columns bitwise_and bitwise_or grouping grouping_id percentile_cont percentile_disc""",
 )
 
 OF: dict[Dialect, frozenset[str]] = {"postgres": POSTGRES, "sqlite": SQLITE, "duckdb": DUCKDB}

@@ -40,9 +40,10 @@ class SqlAnswer(ToolResult):
     steps: list[str] = Field(default_factory=list)
 
     def brief(self) -> str:
-        lines = [self.explanation] if self.explanation else []
+        # a small model passes on what stands first
+        lines = [f"Assumed: {a}." for a in self.assumptions[:3]]
+        lines += [self.explanation] if self.explanation else []
         lines += self._result()
-        lines += [f"Assumed: {a}" for a in self.assumptions[:3]]
         if self.truncated:
             lines.append(f"Cut by a limit ({', '.join(self.cut)}): ask for less, or aggregate.")
         if self.table.handle:

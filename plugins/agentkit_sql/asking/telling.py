@@ -88,9 +88,15 @@ def _assumptions(chosen: Candidate, trial: Trial) -> list[str]:
     from agentkit_sql.binder.figures import uses_today
     from agentkit_sql.binder.parsing import parsed
 
-    found = [r for r in chosen.repairs if any(g in r for g in _GUESSES)]
-    found += [f"{u}, so nothing matches it" for u in chosen.unknown]
     tree, _, _ = parsed(chosen.draft, trial.card.schema.dialect)
+    strange = [w for w in unknown_words(trial.question, trial.card) if w not in chosen.sql.lower()]
+    # a single verb among known things is no cause for alarm where the statement reads what is asked for
+    most = len(strange) * 2 > len(telling(trial.question) - _ASKED_OF_ALL)
+    found = []
+    if strange and (most or not _speaks_of(chosen.sql, trial)):
+        found.append(f"nothing in the database is called {', '.join(repr(w) for w in strange[:4])}")
+    found += [r for r in chosen.repairs if any(g in r for g in _GUESSES)]
+    found += [f"{u}, so nothing matches it" for u in chosen.unknown]
     if trial.today is not None:
         if any(r.startswith("today is") for r in chosen.repairs):
             found.append(f"today is {trial.today.isoformat()}")
@@ -98,12 +104,27 @@ def _assumptions(chosen: Candidate, trial: Trial) -> list[str]:
         from datetime import UTC, datetime
 
         found.append(f"today is {datetime.now(UTC).date().isoformat()}")
-    strange = [w for w in unknown_words(trial.question, trial.card) if w not in chosen.sql.lower()]
-    # a single verb among known things is no cause for alarm
-    if len(strange) * 2 > len(telling(trial.question) - _ASKED_OF_ALL):
-        found.append(f"nothing in the database is called {', '.join(repr(w) for w in strange[:4])}")
     found += _date_chosen(trial, chosen)
     return list(dict.fromkeys(found))
+
+
+def _speaks_of(sql: str, trial: Trial) -> bool:
+    """Whether a column or a value of a statement is in its question, by its name or what the card says of it."""
+    from sqlglot import exp
+
+    from agentkit_sql.binder.parsing import parsed
+
+    tree, _, _ = parsed(sql, trial.card.schema.dialect)
+    if tree is None:
+        return False
+    asked = telling(trial.question)
+    read = {c.name.lower() for c in tree.find_all(exp.Column)}
+    said = {w for literal in tree.find_all(exp.Literal) for w in telling(literal.name)}
+    for table in trial.card.names.values():
+        for column in table.columns:
+            if column.name.lower() in read:
+                said |= telling(" ".join([column.name, trial.card.comment(table, column)]))
+    return any(w in said or near(w, said) for w in asked)
 
 
 def _date_chosen(trial: Trial, chosen: Candidate) -> list[str]:
