@@ -40,16 +40,25 @@ def parser_of(dialect: Dialect) -> Any:
 
 @lru_cache
 def writer_of(dialect: Dialect) -> Any:
-    """What writes a tree as text. In SQLite types keep their names: each gives values another affinity."""
+    """What writes a tree as text.
+
+    In SQLite types keep their names: each gives values another affinity. DuckDB takes WITHIN GROUP and IGNORE NULLS as
+    they came; sqlglot would write them for the functions that it knows.
+    """
     from sqlglot import exp
     from sqlglot.dialects.dialect import Dialect as Sqlglot
     from sqlglot.generator import Generator
 
     usual = type(Sqlglot.get_or_raise(dialect).generator())
-    if dialect != "sqlite":
-        return usual
-    kept = {exp.DType.DECIMAL: "NUMERIC", exp.DType.BOOLEAN: "BOOLEAN"}
-    return type("AsItCame", (usual,), {"TYPE_MAPPING": usual.TYPE_MAPPING | kept, "cast_sql": Generator.cast_sql})
+    changed: dict[str, Any] = {}
+    if dialect == "sqlite":
+        kept = {exp.DType.DECIMAL: "NUMERIC", exp.DType.BOOLEAN: "BOOLEAN"}
+        changed = {"TYPE_MAPPING": usual.TYPE_MAPPING | kept, "cast_sql": Generator.cast_sql}
+    elif dialect == "duckdb":
+        changed = {
+            name: getattr(Generator, name) for name in ("withingroup_sql", "ignorenulls_sql", "respectnulls_sql")
+        }
+    return type("AsItCame", (usual,), changed)
 
 
 class _KeepsTexts:
