@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from agentkit.errors import AgentkitError, Cancelled, SqlRefused, SqlTimeout
+from agentkit.errors import Cancelled, SqlRefused, SqlTimeout
 from agentkit.redaction import redact
 from agentkit.sqlguard.rows import Rows
 
@@ -27,7 +27,7 @@ class Audit:
 
     def ran(self, database: str, sql: str, rows: Rows) -> None:
         """A statement whose rows were read, or closed before their end, or broke off."""
-        outcome = outcome_of(rows.error) if rows.error else "done" if rows.exhausted else "closed"
+        outcome: Outcome = _outcome_of(rows.error) if rows.error else "done" if rows.exhausted else "closed"
         told = {"rows": rows.count, "seconds": round(rows.seconds, 4), "cut": sorted(rows.cut)}
         self._write(database, sql, outcome, told)
 
@@ -40,7 +40,7 @@ class Audit:
         told: dict[str, Any] = {"error": str(error)[:500]}
         if isinstance(error, SqlRefused):
             told["rule"] = error.rule
-        self._write(database, sql, outcome_of(error), told)
+        self._write(database, sql, _outcome_of(error), told)
 
     def _write(self, database: str, sql: str, outcome: Outcome, told: dict[str, Any]) -> None:
         line = {
@@ -58,12 +58,11 @@ class Audit:
                 os.close(descriptor)
 
 
-def outcome_of(error: BaseException | None) -> Outcome:
+def _outcome_of(error: BaseException) -> Outcome:
     """How a statement ended that raised this."""
     if isinstance(error, SqlRefused):
         return "refused"
     if isinstance(error, SqlTimeout):
         return "timeout"
-    if isinstance(error, (Cancelled, KeyboardInterrupt)):
-        return "cancelled"
-    return "failed" if error is None or isinstance(error, (AgentkitError, Exception)) else "cancelled"
+    stopped = isinstance(error, Cancelled) or not isinstance(error, Exception)
+    return "cancelled" if stopped else "failed"

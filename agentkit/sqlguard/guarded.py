@@ -38,7 +38,6 @@ class GuardedDatabase:
         self._audit = audit
         self._lock = threading.Lock()
         self._tables: Tables | None = None
-        self._policy: Policy | None = None
         self._read_at = 0.0
 
     @property
@@ -48,7 +47,7 @@ class GuardedDatabase:
     def schema(self) -> Schema:
         """What the user may read, after policy. Raises DatabaseUnavailable, SettingsError for a wrong policy."""
         with self._lock:
-            return self._current()[0].visible
+            return self._current().visible
 
     def check(self, sql: str) -> str:
         """The statement that would run: checked, and rewritten under the policy. Raises SqlRefused."""
@@ -57,15 +56,14 @@ class GuardedDatabase:
     def _rewritten(self, sql: str) -> Query | Values:
         statement = parsed(sql, self.dialect)
         with self._lock:
-            _, tables = self._current()
+            tables = self._current()
             try:
                 tree = tables.rewrite(statement.copy())
             except SqlRefused as refused:
                 # the table may be new
                 if refused.rule != "tables" or time.monotonic() - self._read_at < 1:
                     raise
-                _, tables = self._current(anew=True)
-                tree = tables.rewrite(statement)
+                tree = self._current(anew=True).rewrite(statement)
         return tree
 
     def run(self, sql: str, limits: Limits | None = None) -> Rows:
@@ -103,13 +101,12 @@ class GuardedDatabase:
     def close(self) -> None:
         """Close the engine; the schema is read again when the database is used again."""
         with self._lock:
-            self._tables = self._policy = None
+            self._tables = None
             self._engine.close()
 
-    def _current(self, *, anew: bool = False) -> tuple[Policy, Tables]:
-        if self._policy is None or self._tables is None or anew or time.monotonic() - self._read_at > FRESH_SECONDS:
+    def _current(self, *, anew: bool = False) -> Tables:
+        if self._tables is None or anew or time.monotonic() - self._read_at > FRESH_SECONDS:
             schema = self._engine.schema()
-            self._policy = Policy(self.name, self._options, schema)
-            self._tables = Tables(schema, self._policy)
+            self._tables = Tables(schema, Policy(self.name, self._options, schema))
             self._read_at = time.monotonic()
-        return self._policy, self._tables
+        return self._tables

@@ -141,21 +141,14 @@ class Policy:
         """A name that is written out must be there: a misspelt `deny` would protect nothing."""
         tables = {n for t in schema.tables for n in _names(t)}
         columns = {n for t in schema.tables for c in t.columns for n in _names(t, c.name)}
-        for key, names, known in (
-            ("allow", self._options.allow or (), tables | columns),
-            ("deny", self._options.deny, tables | columns),
-            ("filters", self._options.filters, tables),
-            ("masks", self._options.masks, columns),
+        for key, names, known, what in (
+            ("allow", self._options.allow or (), tables | columns, "table or column"),
+            ("deny", self._options.deny, tables | columns, "table or column"),
+            ("filters", self._options.filters, tables, "table"),
+            ("masks", self._options.masks, columns, "column (TABLE.COLUMN)"),
         ):
             for name in names:
                 if "*" not in name and name.lower() not in known:
-                    what = (
-                        "table"
-                        if key == "filters"
-                        else "column (TABLE.COLUMN)"
-                        if key == "masks"
-                        else "table or column"
-                    )
                     raise SettingsError(
                         f"[databases.{self._name}] {key}: there is no {what} {name!r} in the database."
                         f"{suggest(name, known)}"

@@ -27,6 +27,7 @@ class Tables:
     def __init__(self, schema: Schema, policy: Policy) -> None:
         self._dialect: Dialect = schema.dialect
         self._policy = policy
+        self.visible = policy.visible
         self._hidden = {self._folded(t.name) for t in schema.tables}
         self._full = {(t.schema, t.name): t for t in schema.tables}
         self._types = {c.type.lower().removesuffix("[]") for t in policy.visible.tables for c in t.columns}
@@ -225,8 +226,9 @@ def _unqualify(tree: Query | Values, replaced: set[str]) -> None:
     """Take the schema from columns of tables that a query stands for: `public.t.id` becomes `t.id`."""
     from sqlglot import exp
 
+    folded = {name.lower() for name in replaced}
     for column in tree.find_all(exp.Column):
-        if column.args.get("db") and column.table.lower() in {r.lower() for r in replaced}:
+        if column.args.get("db") and column.table.lower() in folded:
             column.set("db", None)
             column.set("catalog", None)
 

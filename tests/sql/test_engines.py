@@ -173,6 +173,10 @@ class TestPostgres:
         try:
             with psycopg.connect(url), pytest.raises(DatabaseUnavailable, match="too many connections"):
                 opened(url, settings).guarded.run("SELECT 1")
+            deadline = time.monotonic() + 10
+            used = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'single'"
+            while changed.execute(used).fetchone() != (0,) and time.monotonic() < deadline:
+                time.sleep(0.05)
             assert opened(url, settings).guarded.run("SELECT 1").all() == [(1,)]
         finally:
             changed.execute("DROP ROLE single")

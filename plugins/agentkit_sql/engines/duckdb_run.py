@@ -14,6 +14,7 @@ from agentkit.errors import AgentkitError, DatabaseUnavailable, SqlFailed, SqlRe
 from agentkit.sqlguard.limits import Limits
 from agentkit.sqlguard.rows import ResultColumn, Rows
 from agentkit.sqlguard.watch import Watch
+from agentkit_sql.engines.quoting import literal, quoted
 
 _FIRST, _MOST = 16, 2_048
 _ZONED = "timestamp with time zone"
@@ -41,8 +42,7 @@ def settings(limits: Limits, folder: Path) -> dict[str, str | bool | int | float
 
 def close_the_doors(connection: duckdb.DuckDBPyConnection, readable: Sequence[str]) -> None:
     """No file but the `readable` ones, no network, no extension, no setting; nothing can open them again."""
-    paths = ", ".join("'" + path.replace("'", "''") + "'" for path in readable)
-    connection.execute(f"SET allowed_paths = [{paths}]")
+    connection.execute(f"SET allowed_paths = [{', '.join(map(literal, readable))}]")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
 
@@ -91,7 +91,7 @@ def _only_select(connection: duckdb.DuckDBPyConnection, sql: str) -> Any:
 def _zones_as_text(sql: str, columns: tuple[ResultColumn, ...]) -> str:
     """The query with its instants as texts: DuckDB makes them Python's only where the package pytz is installed."""
     shown = ", ".join(
-        f'{f"CAST(#{i} AS VARCHAR)" if _ZONED in c.type else f"#{i}"} AS "{c.name.replace(chr(34), chr(34) * 2)}"'
+        f"{f'CAST(#{i} AS VARCHAR)' if _ZONED in c.type else f'#{i}'} AS {quoted(c.name)}"
         for i, c in enumerate(columns, 1)
     )
     return f"SELECT {shown} FROM (\n{sql}\n) AS result"  # noqa: S608

@@ -19,6 +19,7 @@ from agentkit.errors import MissingExtra
 from agentkit.sqlguard.limits import Limits
 from agentkit_sql.engines.duckdb_run import settings
 from agentkit_sql.engines.file_names import distinct
+from agentkit_sql.engines.quoting import literal, quoted
 
 LOADED_BYTES = 32 << 20
 """A text file up to this size is read into memory once; a larger one is read anew by each query, as Parquet is."""
@@ -94,20 +95,20 @@ def attach(attached: Attached, part: Part, table: str, words: Collection[str], w
     connection = attached.connection
     columns = [leaf for name, kind in _described(connection, source) for leaf in _leaves((name,), kind)]
     names = distinct([".".join(path) for path in columns], words)
-    chosen = ", ".join(f"{_access(path)} AS {_quoted(name)}" for path, name in zip(columns, names, strict=True))
+    chosen = ", ".join(f"{_access(path)} AS {quoted(name)}" for path, name in zip(columns, names, strict=True))
     size = part.path.stat().st_size
     view = lasting and (part.kind in (".parquet", ".pq") or size > LOADED_BYTES or attached.loaded > _LOADED_IN_ALL)
     kind = "VIEW" if view else "TABLE"
-    connection.execute(f"CREATE {kind} {_quoted(table)} AS SELECT {chosen} FROM {source}")  # noqa: S608
+    connection.execute(f"CREATE {kind} {quoted(table)} AS SELECT {chosen} FROM {source}")  # noqa: S608
     if view:
         attached.allowed.append(attached.safe(part.path))
     else:
         attached.loaded += size
-    connection.execute(f"COMMENT ON {kind} {_quoted(table)} IS {_text(f'file {part.name}')}")
+    connection.execute(f"COMMENT ON {kind} {quoted(table)} IS {literal(f'file {part.name}')}")
     for path, name in zip(columns, names, strict=True):
         if ".".join(path) != name:
             connection.execute(
-                f"COMMENT ON COLUMN {_quoted(table)}.{_quoted(name)} IS {_text('in the file: ' + '.'.join(path))}"
+                f"COMMENT ON COLUMN {quoted(table)}.{quoted(name)} IS {literal('in the file: ' + '.'.join(path))}"
             )
     with contextlib.suppress(duckdb.Error):
         connection.unregister("agentkit_frame")
@@ -151,7 +152,7 @@ def _name(part: Part) -> str:
 
 def _own(attached: Attached, part: Part) -> str | None:
     """How DuckDB reads this kind of file, None if it does not."""
-    path = _text(attached.safe(part.path))
+    path = literal(attached.safe(part.path))
     if part.kind in (".parquet", ".pq"):
         return f"read_parquet({path})"
     if part.kind in (".csv", ".tsv", ".txt"):
@@ -174,9 +175,9 @@ def _csv(path: Path, written: str, kind: str) -> str | None:
         return None
     if reader.decimal != "." or reader.thousands:
         return None
-    missing = ", ".join(map(_text, _MISSING))
+    missing = ", ".join(map(literal, _MISSING))
     options = [
-        f"delim = {_text(reader.delimiter)}", "header = true", f"nullstr = [{missing}]", "sample_size = 100000",
+        f"delim = {literal(reader.delimiter)}", "header = true", f"nullstr = [{missing}]", "sample_size = 100000",
     ]  # fmt: skip
     return f"read_csv({written}, {', '.join(options)})"
 
@@ -190,9 +191,9 @@ def _json(connection: duckdb.DuckDBPyConnection, source: str) -> str:
         return source
     objects = [name for name, kind in kinds if kind.id == "list" and kind.children[0][1].id == "struct"]
     if len(objects) == 1 and len(lists) == 1:
-        return f"(SELECT unnest({_quoted(objects[0])}, max_depth := 2) FROM {source})"  # noqa: S608
+        return f"(SELECT unnest({quoted(objects[0])}, max_depth := 2) FROM {source})"  # noqa: S608
     if len(lists) == len(kinds):
-        shown = ", ".join(f"unnest({_quoted(name)}) AS {_quoted(name)}" for name in lists)
+        shown = ", ".join(f"unnest({quoted(name)}) AS {quoted(name)}" for name in lists)
         return f"(SELECT {shown} FROM {source})"  # noqa: S608
     return source
 
@@ -213,12 +214,4 @@ def _leaves(path: tuple[str, ...], kind: Any) -> list[tuple[str, ...]]:
 
 
 def _access(path: tuple[str, ...]) -> str:
-    return ".".join(_quoted(name) for name in path)
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
+    return ".".join(quoted(name) for name in path)

@@ -16,7 +16,7 @@ import psycopg
 from psycopg import sql as compose
 
 from agentkit.databases import Opening
-from agentkit.errors import AgentkitError, BadInput, DatabaseUnavailable, SqlFailed, SqlRefused
+from agentkit.errors import AgentkitError, BadInput, DatabaseUnavailable, SqlFailed, SqlRefused, SqlTimeout
 from agentkit.sqlguard.limits import Limits
 from agentkit.sqlguard.rows import ResultColumn, Rows
 from agentkit.sqlguard.schema import Dialect, Schema
@@ -172,14 +172,10 @@ class PostgresEngine:
             if watch is not None:
                 watch.check()
             raise self._error(error) from None
-        except AgentkitError:
-            raise
 
     def _error(self, error: psycopg.Error) -> AgentkitError:
         state = error.sqlstate or ("08" if isinstance(error, psycopg.OperationalError) else "")
         if state == "57014":
-            from agentkit.errors import SqlTimeout
-
             return SqlTimeout("the statement was stopped by the server: it took too long, or somebody cancelled it.")
         if state.startswith(_GONE):
             return DatabaseUnavailable(f"database {self._name!r} went away: {self._plain(error)}. Try again later.")

@@ -17,6 +17,8 @@ from psycopg.types.datetime import (
 )
 from psycopg.types.string import TextLoader
 
+from agentkit_sql.engines.quoting import quoted
+
 _AS_TEXT = ("json", "jsonb", "uuid", "inet", "cidr", "jsonpath")
 
 
@@ -116,7 +118,7 @@ def bounded(sql: str, columns: list[Described], most: int) -> str:
     if all(column.is_short for column in columns):
         return sql
     shown = ", ".join(
-        f"{f'c{i}' if column.is_short else _cut(f'c{i}', column.kind, most)} AS {_quoted(column.name)}"
+        f"{f'c{i}' if column.is_short else _cut(f'c{i}', column.kind, most)} AS {quoted(column.name)}"
         for i, column in enumerate(columns)
     )
     names = ", ".join(f"c{i}" for i in range(len(columns)))
@@ -152,7 +154,3 @@ def _cut_array(column: str, element: str, most: int) -> str:
     if element not in whole:
         return text
     return f"CASE WHEN octet_length({column}::text) > {_ARRAY * most} THEN {whole[element]} ELSE {column} END"
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

@@ -7,6 +7,7 @@ import time
 from typing import Literal
 
 from agentkit.sqlguard.schema import Column, ForeignKey, Schema, TableInfo
+from agentkit_sql.engines.quoting import quoted
 
 _COUNTING_SECONDS = 1.0
 """For counting the rows of all tables; those of the rest stay unknown."""
@@ -26,9 +27,8 @@ def read_schema(connection: sqlite3.Connection) -> Schema:
 
 
 def _table(connection: sqlite3.Connection, name: str, kind: Literal["table", "view"], until: float) -> TableInfo:
-    quoted = _quoted(name)
     try:
-        described = connection.execute(f"PRAGMA main.table_xinfo({quoted})").fetchall()
+        described = connection.execute(f"PRAGMA main.table_xinfo({quoted(name)})").fetchall()
     except sqlite3.Error:
         # a view over a table that is gone
         described = []
@@ -39,14 +39,14 @@ def _table(connection: sqlite3.Connection, name: str, kind: Literal["table", "vi
     )
     key = tuple(r[1] for r in sorted((r for r in described if r[5]), key=lambda r: r[5]))
     return TableInfo(
-        name, columns, "", key, _foreign_keys(connection, quoted), "",
-        None if kind == "view" else _count(connection, quoted, until), kind,
+        name, columns, "", key, _foreign_keys(connection, name), "",
+        None if kind == "view" else _count(connection, name, until), kind,
     )  # fmt: skip
 
 
-def _foreign_keys(connection: sqlite3.Connection, quoted: str) -> tuple[ForeignKey, ...]:
+def _foreign_keys(connection: sqlite3.Connection, name: str) -> tuple[ForeignKey, ...]:
     keys: dict[int, list[tuple[str, str, str | None]]] = {}
-    for number, _, table, own, theirs, *_ in connection.execute(f"PRAGMA main.foreign_key_list({quoted})"):
+    for number, _, table, own, theirs, *_ in connection.execute(f"PRAGMA main.foreign_key_list({quoted(name)})"):
         keys.setdefault(number, []).append((table, own, theirs))
     return tuple(
         ForeignKey(tuple(p[1] for p in parts), parts[0][0], tuple(p[2] or "" for p in parts))
@@ -54,18 +54,14 @@ def _foreign_keys(connection: sqlite3.Connection, quoted: str) -> tuple[ForeignK
     )
 
 
-def _count(connection: sqlite3.Connection, quoted: str, until: float) -> int | None:
+def _count(connection: sqlite3.Connection, name: str, until: float) -> int | None:
     """The number of rows, None if counting would take longer than there is time."""
     if time.monotonic() > until:
         return None
     connection.set_progress_handler(lambda: 1 if time.monotonic() > until else 0, _STEP)
     try:
-        return int(connection.execute(f"SELECT count(*) FROM main.{quoted}").fetchone()[0])  # noqa: S608
+        return int(connection.execute(f"SELECT count(*) FROM main.{quoted(name)}").fetchone()[0])  # noqa: S608
     except sqlite3.Error:
         return None
     finally:
         connection.set_progress_handler(None, 0)
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
