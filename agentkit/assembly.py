@@ -11,6 +11,7 @@ from agentkit import models
 from agentkit.calls import Services
 from agentkit.graph import AgentGraph
 from agentkit.middleware.approval import Approval
+from agentkit.middleware.broken_steps import BrokenSteps
 from agentkit.middleware.budget import Budget
 from agentkit.middleware.history import History
 from agentkit.middleware.long_results import LongResults
@@ -50,6 +51,7 @@ def _middleware(shape: Shape, services: Services) -> list[Any]:
     return [
         Budget(settings),
         ProviderErrors(shape.model or services.model_name, settings.fallbacks),
+        BrokenSteps(),
         SecondLook(),
         Surroundings(),
         *(resolve(g.spec.target)(settings) for g in services.plugins.middleware.values()),

@@ -61,11 +61,11 @@ def _text(message: AnyMessage) -> str:
 
 
 def _better(request: ModelRequest[Run], first: ModelResponse[Any], second: ModelResponse[Any]) -> ModelResponse[Any]:
-    """The answer that stands, with what both cost. A second look that calls tools is none."""
+    """The answer that stands, with what both cost. A second look that calls tools, or says nothing, is none."""
     one, two = first.result[-1], second.result[-1]
     if not isinstance(one, AIMessage) or not isinstance(two, AIMessage):
         return first
-    better = not two.tool_calls and len(_wrong(request, second)) < len(_wrong(request, first))
+    better = bool(two.text) and not two.tool_calls and len(_wrong(request, second)) < len(_wrong(request, first))
     kept, response = (two, second) if better else (one, first)
     kept.usage_metadata = add_usage(one.usage_metadata, two.usage_metadata)
     return response

@@ -6,6 +6,7 @@ import json
 import threading
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -30,7 +31,7 @@ from agentkit_local.mentions import asked_for
 from agentkit_local.names import with_names
 from agentkit_local.rendering import render, request_of
 from agentkit_local.server import STREAMED, Engine, EngineKey, engine
-from agentkit_local.steps import Answer, Piece
+from agentkit_local.steps import REPETITION, Answer, Piece
 from agentkit_local.threads import in_thread
 
 if TYPE_CHECKING:
@@ -193,7 +194,8 @@ class LocalChatModel(BaseChatModel):
         elif stops:
             request["stop"] = list(stops)
         answer = Answer(constrained, tuple(stops) if constrained else (), structured=answer_shape is not None)
-        yield from answer.read(self._engine_of(options.get("model", self.model)).stream(request, fixed, end))
+        with closing(self._engine_of(options.get("model", self.model)).stream(request, fixed, end)) as chunks:
+            yield from answer.read(chunks)
 
     def _chunk(self, piece: Piece, options: Mapping[str, Any]) -> ChatGenerationChunk:
         message = AIMessageChunk(content=piece.text)
@@ -218,7 +220,7 @@ class LocalChatModel(BaseChatModel):
                 message.tool_calls.append(tool_call(name=piece.tool, args=piece.arguments, id=_call_id()))
             elif piece.tool:
                 message.invalid_tool_calls.append(
-                    invalid_tool_call(name=piece.tool, args=piece.arguments_text, id=_call_id(), error=_CUT)
+                    invalid_tool_call(name=piece.tool, args=piece.arguments_text, id=_call_id(), error=_cut(last))
                 )
         return ChatResult(generations=[ChatGeneration(message=message, generation_info=self._metadata(last, options))])
 
@@ -227,7 +229,9 @@ class LocalChatModel(BaseChatModel):
         return {"model_name": name, "model_provider": "agentkit-local", "finish_reason": last.finish}
 
 
-_CUT = "The call was cut before its end: more than max_tokens."
+def _cut(last: Piece) -> str:
+    why = "it said the same over and over" if last.finish == REPETITION else "more than max_tokens"
+    return f"The call was cut before its end: {why}."
 
 
 def _step_schema(

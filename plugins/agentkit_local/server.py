@@ -12,7 +12,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,7 +58,7 @@ class Engine:
 
     def stream(
         self, request: Mapping[str, Any], fixed: int = 0, stop: threading.Event | None = None
-    ) -> Iterator[Chunk]:
+    ) -> Generator[Chunk]:
         """The chunks of a chat completion as llama.cpp makes them. Raises ProviderError.
 
         The first `fixed` messages are the same in many conversations: their state is kept on disk.

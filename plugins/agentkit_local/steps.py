@@ -8,7 +8,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from agentkit_local.loops import Unrepeated
 from agentkit_local.schema import RESPOND
+
+REPETITION = "repetition"
+"""Why a completion ended that went round in a loop."""
 
 _HEAD = re.compile(r'\s*\{\s*"tool"\s*:\s*("(?:[^"\\]|\\.)*")\s*,\s*"arguments"\s*:\s*')
 _ANSWER = re.compile(r'\s*\{\s*"answer"\s*:\s*"')
@@ -133,7 +137,8 @@ class Piece:
 class Answer:
     """Turns llama.cpp's chunks into pieces; `stops` end the text before their first occurrence.
 
-    A `structured` answer is the JSON of its arguments, and comes whole.
+    A `structured` answer is the JSON of its arguments, and comes whole. A model that says the same over and over is
+    not listened to any longer: its text ends before the loop, its call is cut, and it finished with REPETITION.
     """
 
     def __init__(self, constrained: bool, stops: tuple[str, ...] = (), *, structured: bool = False) -> None:
@@ -142,22 +147,23 @@ class Answer:
         self._stops = stops
         self._held = ""
         self._stopped = False
+        self._text, self._call = Unrepeated(), Unrepeated()
 
     def read(self, chunks: Iterable[Mapping[str, Any]]) -> Iterator[Piece]:
         """The pieces of one completion; the last one has `last` set."""
         finish = ""
         usage: Mapping[str, Any] = {}
         for chunk in chunks:
-            usage = chunk.get("usage") or usage
+            usage = _usage(chunk, usage)
             for choice in chunk.get("choices") or ():
                 finish = choice.get("finish_reason") or finish
-                content = choice.get("delta", {}).get("content") or ""
-                text = self._step.feed(content) if self._step else content
-                text = "" if self._structured else self._hold(text)
-                if text:
+                if text := self._hold(self._unrepeated(choice.get("delta", {}).get("content") or "")):
                     yield Piece(text)
-        if self._held and not self._stopped:
-            yield Piece(self._held)
+            if self._text.loops or self._call.loops:
+                finish = REPETITION
+                break
+        if text := self._hold(self._text.rest()) + ("" if self._stopped else self._held):
+            yield Piece(text)
         if self._step and self._structured and self._step.tool == RESPOND:
             yield Piece(self._step.arguments_json)
         if self._step and self._step.calls_tool:
@@ -165,6 +171,14 @@ class Answer:
             yield Piece(tool=self._step.tool, arguments=arguments, arguments_text=self._step.arguments_text)
             finish = "tool_calls" if arguments is not None else finish
         yield Piece(last=True, finish="stop" if self._stopped else finish, usage=usage)
+
+    def _unrepeated(self, content: str) -> str:
+        """The text that this part of the output adds to the answer, for certain."""
+        text = self._step.feed(content) if self._step else content
+        if self._step is None or (self._step.tool == RESPOND and not self._structured):
+            return self._text.feed(text)
+        self._call.feed(content)
+        return ""
 
     def _hold(self, text: str) -> str:
         """The text that no stop can still begin in; sets `_stopped` at a stop."""
@@ -179,3 +193,14 @@ class Answer:
         sure = len(self._held) - keep
         text, self._held = (self._held[:sure], self._held[sure:]) if sure > 0 else ("", self._held)
         return text
+
+
+def _usage(chunk: Mapping[str, Any], before: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What the completion took so far: as llama.cpp counts it at the end, until then a token for each piece."""
+    if chunk.get("usage"):
+        return dict(chunk["usage"])
+    read = chunk.get("prompt_progress")
+    if read:
+        return {"prompt_tokens": read["total"], "prompt_tokens_details": {"cached_tokens": read["cache"]}}
+    written = sum(bool(choice.get("delta", {}).get("content")) for choice in chunk.get("choices") or ())
+    return {**before, "completion_tokens": before.get("completion_tokens", 0) + written}

@@ -194,6 +194,15 @@ def test_a_stop_word_ends_a_plain_answer(model: LocalChatModel) -> None:
     assert reply.response_metadata["finish_reason"] == "stop"
 
 
+def test_a_model_that_repeats_itself_is_stopped(model: LocalChatModel) -> None:
+    reply = model.invoke("Continue for ever, without an end: na na na na na na na na na na na na na na na na")
+    assert reply.response_metadata["finish_reason"] == "repetition"
+    assert 0 < len(reply.text) < 40
+    assert reply.usage_metadata is not None
+    assert reply.usage_metadata["input_tokens"] > 20
+    assert 20 < reply.usage_metadata["output_tokens"] < 200
+
+
 def test_a_prompt_that_is_too_long_says_how_long_it_may_be(model: LocalChatModel) -> None:
     with pytest.raises(ProviderError, match=r"has \d+ tokens.* takes 8192"):
         model.invoke("word " * 9_000)
