@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from agentkit.errors import TrainingError
 from agentkit_ml.engine.families import FAMILIES, Algorithm, Setting, label
 from agentkit_ml.features import FeatureOptions, columns_step, encode_step
-from agentkit_ml.last_fits import SEARCH_SHARE, LastFits, class_numbers, compared_rows, last_rows
+from agentkit_ml.last_fits import SEARCH_SHARE, LastFits, compared_rows, last_rows
 from agentkit_ml.metrics import METRICS, Outcome, Task, number
 from agentkit_ml.record import Training, baseline_of, baseline_outcome, outcome
 from agentkit_ml.runtime import fitting_threads
@@ -252,7 +252,7 @@ def _search(
     setting = Setting(len(target.classes), SEED)
     pairs = job.splitter.folds(rows) if len(rows) == train else job.splitter.folds(rows)[-1:]
     folds = Folds(
-        prepared, class_numbers(target.values[rows], target.classes), pairs,
+        prepared, target.numbers(rows), pairs,
         lambda encoding: encode_step(job.profile, job.columns, target.task, SEED, encoding, job.options),
         setting.trees,
     )  # fmt: skip
