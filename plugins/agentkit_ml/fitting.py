@@ -197,7 +197,7 @@ def _fitted(job: Job, done: _Done, folds: Folds, train: NDArray[Any], test: NDAr
         seconds=done.seconds, candidates=search.candidates, split_why=job.splitter.why,
         findings=findings, train_score=done.learned, intervals=assessment.intervals,
         trials=sum(c.folds > 0 for c in search.candidates), members=_weights(done.choice),
-        refit=done.final is not done.scored, choice=_compared(search, len(train)),
+        refit=done.final is not done.scored, choice=_told_apart(search, len(train)),
         features=[f"For {label(best)}:", *decisions(job.profile, job.columns, job.options, FAMILIES[best].encoding)],
     )  # fmt: skip
     held_back = [int(r) for r in target.rows[test]]
@@ -207,15 +207,13 @@ def _fitted(job: Job, done: _Done, folds: Folds, train: NDArray[Any], test: NDAr
     )  # fmt: skip
 
 
-def _compared(search: Search, train: int) -> str:
+def _told_apart(search: Search, train: int) -> str:
     """Whether the best family can be told from the next one on the folds."""
     from agentkit_ml.assess.significance import SIGNIFICANT, corrected_resampled_t, p_text
 
-    best = search.best
-    others = [t for t in search.trials if t.algorithm not in (best.algorithm, "dummy")]
-    if not others:
+    best, second = search.best, search.runner_up
+    if second is None:
         return ""
-    second = max(others, key=lambda t: t.score)
     differences = [a - b for a, b in zip(best.scores, second.scores, strict=True)]
     test = train / len(best.scores) if len(best.scores) > 1 else train / 5
     found = corrected_resampled_t(differences, train - test, test)
@@ -273,10 +271,9 @@ def _choice(search: Search, job: Job) -> Choice:
     """The best single model if one family was asked for or there is no time, or else the best few together."""
     from agentkit_ml.engine.committee import Choice, choose
 
-    serious = [t for t in search.trials if t.algorithm != "dummy"]
-    if search.interrupted or len(job.algorithms) <= 2 or not serious:
+    if search.interrupted or len(job.algorithms) <= 2 or not search.serious:
         return Choice([(search.best, 1.0)], search.best.score)
-    return choose(serious, search.measure, search.room())
+    return choose(search.serious, search.measure, search.room())
 
 
 def _import_engines(algorithms: Sequence[Algorithm]) -> None:
