@@ -42,7 +42,7 @@ def model_card(handle: str, training: Training, profile: Profile, kept: dict[str
 
 def summary(training: Training) -> str:
     """The model in one sentence."""
-    algorithm = " + ".join(label(name) for name in training.together.split(" + "))
+    algorithm = " + ".join(map(label, training.weights))
     return (
         f"Predicts {training.target!r} ({_TASKS.get(training.task, training.task)}) from {len(training.columns)} "
         f"columns of {training.dataset}: {algorithm}, {shown(training.metric, training.score)} on "
