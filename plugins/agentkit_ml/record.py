@@ -96,6 +96,11 @@ class Training(BaseModel):
     choice: str = ""
 
     @property
+    def learned_rows(self) -> int:
+        """From how many rows the model learned that the held-back rows have judged."""
+        return self.fitted_rows or self.train_rows
+
+    @property
     def weights(self) -> dict[str, float]:
         """The algorithms that answer together and their weights, the weightiest first; of a single model its own."""
         members = self.members or {self.algorithm: 1.0}

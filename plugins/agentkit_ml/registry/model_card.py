@@ -73,10 +73,9 @@ def _predicts(training: Training) -> str:
 
 def _data(training: Training, profile: Profile) -> str:
     held_back = _SPLITS.get(training.split, training.split)
-    learned = training.fitted_rows or training.train_rows
     lines = [
         f"- Data set: {_plain(training.dataset)}, {profile.rows} rows, SHA-256 `{training.digest[:16]}`.",
-        f"- Learned from {learned} rows; {training.test_rows} were held back {held_back}.",
+        f"- Learned from {training.learned_rows} rows; {training.test_rows} were held back {held_back}.",
         f"- Seed: {training.seed}.",
     ]
     if training.split_why:
