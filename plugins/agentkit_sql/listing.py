@@ -10,6 +10,7 @@ from agentkit.errors import AgentkitError, BadInput, suggest
 from agentkit.redaction import redact
 from agentkit.results import Table
 from agentkit_sql.card.joins import full_name
+from agentkit_sql.engines.quoting import quoted
 
 if TYPE_CHECKING:
     from agentkit.calls import Services
@@ -92,4 +93,4 @@ def find_table(database: Database, name: str) -> TableInfo:
 def quoted_name(table: TableInfo) -> str:
     """The quoted name of a table for a statement, with its schema."""
     parts = [table.schema, table.name] if table.schema else [table.name]
-    return ".".join('"' + part.replace('"', '""') + '"' for part in parts)
+    return ".".join(map(quoted, parts))
