@@ -62,16 +62,19 @@ def tables_of(database: Database) -> Table:
 def columns_of(database: Database, name: str) -> Table:
     """The columns of a table: name, type, key, comment. Raises BadInput for a table that is not there."""
     table = find_table(database, name)
-    keys = {
+    keys = keys_of(table)
+    rows = [[c.name, c.type, keys.get(c.name, ""), c.comment] for c in table.columns]
+    return Table(title=full_name(table), columns=["column", "type", "key", "comment"], rows=rows)
+
+
+def keys_of(table: TableInfo) -> dict[str, str]:
+    """Column -> `primary key`, or what it refers to: `customers.id`."""
+    found = {
         column: f"{key.table}.{target}" if target else key.table
         for key in table.foreign_keys
         for column, target in zip(key.columns, key.to_columns, strict=False)
     }
-    rows = [
-        [c.name, c.type, "primary key" if c.name in table.primary_key else keys.get(c.name, ""), c.comment]
-        for c in table.columns
-    ]
-    return Table(title=full_name(table), columns=["column", "type", "key", "comment"], rows=rows)
+    return found | dict.fromkeys(table.primary_key, "primary key")
 
 
 def find_table(database: Database, name: str) -> TableInfo:
