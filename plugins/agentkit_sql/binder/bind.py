@@ -37,6 +37,7 @@ def bind(
     from agentkit_sql.binder.names import Names
     from agentkit_sql.binder.parsing import parsed
     from agentkit_sql.binder.tables import full_names
+    from agentkit_sql.typed import statement
 
     tree, repairs, problem = parsed(sql, schema.dialect)
     if tree is None:
@@ -49,7 +50,7 @@ def bind(
         problems = _names_and_shape(tree, names, repairs)
     _figures(tree, names, repairs, today)
     if not repairs:
-        return Bound(sql.strip().rstrip(";").rstrip(), (), tuple(problems))
+        return Bound(statement(sql), (), tuple(problems))
     return Bound(tree.sql(dialect=schema.dialect), tuple(dict.fromkeys(repairs)), tuple(problems))
 
 

@@ -12,6 +12,7 @@ import click
 from agentkit.cli.common import keep_history
 from agentkit.errors import AgentkitError, BadInput, Cancelled
 from agentkit_sql.commands.showing import Format, aligned, show
+from agentkit_sql.typed import statement
 
 if TYPE_CHECKING:
     from agentkit_sql.answer import SqlAnswer
@@ -100,7 +101,7 @@ class Talk:
 
     def _answer(self, said: str) -> None:
         answer = self._session.answer(said, self._earlier(said))
-        self._last, self._question = answer, "" if answer.sql == said.strip().rstrip(";").strip() else said
+        self._last, self._question = answer, "" if answer.sql == statement(said) else said
         home = self._session.services.settings.home
         show(answer, self._form, home, sql=self._show_sql, steps=self._steps)
         if answer.suggestions:
