@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
@@ -63,9 +62,8 @@ def _names_and_shape(tree: exp.Expr, names: Names, repairs: list[str]) -> list[s
     from agentkit_sql.binder.tables import drop_unknown, repair_tables, swap_tables
     from agentkit_sql.binder.wrapping import wrap_steps
 
-    steps: tuple[Callable[[exp.Expr, Names, list[str]], None], ...] = (repair_tables, swap_tables)
-    for step in steps:
-        step(tree, names, repairs)
+    repair_tables(tree, names, repairs)
+    swap_tables(tree, names, repairs)
     repair_columns(tree, names, repairs)
     for step in (drop_unknown, quote_names, wrap_steps, repair_functions, repair_shape, repair_casts):
         step(tree, names, repairs)
