@@ -44,10 +44,8 @@ def planned(database: Database, sql: str, shown: str) -> SqlAnswer:
     `shown`: the statement as it stands in the answer. Raises what running it would raise.
     """
     database.explain(sql)
-    return SqlAnswer(
-        sql=shown, database=database.name, table=Table(columns=[], rows=[]), types=[], row_count=0, seconds=0.0,
-        truncated=False, cut=[], figure="none", steps=["the statement was checked and planned, not run"],
-    )  # fmt: skip
+    steps = ["the statement was checked and planned, not run"]
+    return SqlAnswer(sql=shown, database=database.name, table=Table(columns=[], rows=[]), steps=steps)
 
 
 def unique(names: list[str]) -> list[str]:

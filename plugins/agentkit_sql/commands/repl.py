@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -140,13 +139,13 @@ class Talk:
         click.echo(f"{'kept in' if kept.new else 'is already in'} {kept.file.name}", err=True)
 
     def _export(self, name: str) -> None:
-        from agentkit_sql.export import export, export_limits
+        from agentkit_sql.export import SUFFIXES, export, export_limits
         from agentkit_sql.outputs import output_file
 
         answer = self._answered()
         if not name:
             raise BadInput("say where to: `/export FILE.csv` or `/export FILE.parquet`.")
-        path = output_file(str(Path(name)), (".csv", ".parquet"), force=False)
+        path = output_file(name, SUFFIXES, force=False)
         done = export(self._session.database.run(answer.sql, export_limits(self._session.limits)), path)
         click.echo(f"{done.rows:,} row{'' if done.rows == 1 else 's'} in {path}", err=True)
 
