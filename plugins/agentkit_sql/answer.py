@@ -133,14 +133,15 @@ def suits(types: list[str], rows: list[list[Any]]) -> FigureKind:
     if not numeric or len(set(map(str, first))) < len(first):
         return "none"
     kind = types[0].lower()
-    if kind.startswith(("date", "timestamp")) or all(_looks_like_date(v) for v in first):
+    if kind.startswith(("date", "timestamp")) or all(isinstance(v, str) and moment(v) for v in first):
         return "line"
     return "bar" if len(rows) <= _MOST_BARS and all(isinstance(v, str) for v in first) else "none"
 
 
-def _looks_like_date(value: Any) -> bool:
+def moment(value: Any) -> datetime | None:
+    """A date, a month `2024-03` or an instant, without its zone; None for what is none: missing, 'infinity'."""
+    text = str(value)
     try:
-        datetime.fromisoformat(value if len(value) > 7 else f"{value}-01")
-    except (TypeError, ValueError):
-        return False
-    return True
+        return datetime.fromisoformat(text if len(text) > 7 else f"{text}-01").replace(tzinfo=None)
+    except ValueError:
+        return None
