@@ -10,7 +10,7 @@ import click
 
 from agentkit.cli.common import keep_history
 from agentkit.errors import AgentkitError, BadInput, Cancelled
-from agentkit_sql.commands.showing import Format, aligned, show
+from agentkit_sql.commands.showing import Format, aligned, counted, show
 from agentkit_sql.typed import statement
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ class Talk:
             raise BadInput("say where to: `/export FILE.csv` or `/export FILE.parquet`.")
         path = output_file(name, SUFFIXES, force=False)
         done = export(self._session.database.run(answer.sql, export_limits(self._session.limits)), path)
-        click.echo(f"{done.rows:,} row{'' if done.rows == 1 else 's'} in {path}", err=True)
+        click.echo(f"{counted(done.rows)} in {path}", err=True)
 
     def _new(self, _rest: str) -> None:
         self._last, self._question = None, ""

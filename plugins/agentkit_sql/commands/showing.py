@@ -62,12 +62,17 @@ def _show_rows(answer: SqlAnswer, form: Format, home: Path) -> None:
         heads = [f"{c} ({table.units[c]})" if c in table.units else c for c in table.columns]
         lines = markdown(heads, table.rows) if form == "markdown" else aligned(heads, table.rows)
         click.echo("\n".join(lines) + "\n")
-        click.echo(_counted(answer))
+        click.echo(_how_many(answer))
 
 
-def _counted(answer: SqlAnswer) -> str:
+def counted(number: int, noun: str = "row") -> str:
+    """`1 row`, `1,234 rows`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _how_many(answer: SqlAnswer) -> str:
     shown = len(answer.table.rows)
-    count = f"{answer.row_count:,} row{'' if answer.row_count == 1 else 's'} in {answer.seconds:.2g} s"
+    count = f"{counted(answer.row_count)} in {answer.seconds:.2g} s"
     if shown == answer.row_count:
         return count
     return f"{count}, the first {shown} shown; all: agentkit db export {answer.table.handle} out.csv"
