@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from agentkit.databases import scheme_of
 from agentkit.errors import AgentkitError, BadInput, suggest
 from agentkit.redaction import redact
 from agentkit.results import Table
@@ -42,7 +43,7 @@ def listed(services: Services) -> list[Listed]:
 def _listed(name: str, services: Services) -> Listed:
     configured = services.settings.databases.get(name, "files:")
     url = configured if isinstance(configured, str) else configured.url
-    scheme = url.partition(":")[0].partition("+")[0].lower()
+    scheme = scheme_of(url)
     specs = [g.spec for g in services.plugins.databases.values()]
     kind = next((s.kind for s in specs if scheme in s.schemes), scheme)
     where = str(services.settings.root) if url == "files:" else redact(url)
