@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal
+from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import Field
@@ -14,7 +12,6 @@ from agentkit.results import Artifact, Table, ToolResult
 FigureKind = Literal["bar", "line", "none"]
 _BRIEF_ROWS, _BRIEF_ROOM, _BRIEF_CELL = 12, 700, 60
 _MOST_BARS = 40
-_EXACT = 2**53
 
 
 class SqlAnswer(ToolResult):
@@ -87,41 +84,6 @@ class SqlAnswer(ToolResult):
     @property
     def artifacts(self) -> list[Artifact]:
         return [self.table]
-
-
-def plain(value: Any) -> Any:
-    """A value of a database as JSON has it.
-
-    Decimals become numbers where a number holds them exactly or nearly, texts where not; dates are ISO 8601, bytes
-    hexadecimal.
-    """
-    if value is None or isinstance(value, (bool, str)):
-        return value
-    if isinstance(value, int):
-        return value if abs(value) <= _EXACT else str(value)
-    if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
-    if isinstance(value, Decimal):
-        return _plain_decimal(value)
-    if isinstance(value, (datetime, date, time)):
-        return value.isoformat()
-    if isinstance(value, timedelta):
-        return str(value)
-    if isinstance(value, (bytes, bytearray, memoryview)):
-        return "\\x" + bytes(value).hex()
-    if isinstance(value, dict):
-        return {str(k): plain(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple, set)):
-        return [plain(v) for v in value]
-    return str(value)
-
-
-def _plain_decimal(value: Decimal) -> int | float | str:
-    if not value.is_finite():
-        return str(value)
-    if value == value.to_integral_value() and abs(value) <= _EXACT:
-        return int(value)
-    return float(value) if len(value.as_tuple().digits) <= 17 or abs(value) < _EXACT else str(value)
 
 
 def suits(types: list[str], rows: list[list[Any]]) -> FigureKind:

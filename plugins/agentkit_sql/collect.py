@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agentkit.cells import plain
 from agentkit.results import Table
 from agentkit.sqlguard.rows import Rows
 from agentkit.stored_tables import keep
-from agentkit_sql.answer import SqlAnswer, plain, suits
+from agentkit_sql.answer import SqlAnswer, suits
 
 if TYPE_CHECKING:
     from agentkit.databases import Database

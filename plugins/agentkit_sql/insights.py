@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from agentkit.cells import plain
 from agentkit.errors import SqlFailed, SqlRefused, SqlTimeout
-from agentkit_sql.answer import plain
 from agentkit_sql.card.joins import full_name
 from agentkit_sql.engines.quoting import quoted
 from agentkit_sql.listing import quoted_name

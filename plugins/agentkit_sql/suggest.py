@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from agentkit.cells import plain
 from agentkit.errors import SqlFailed, SqlRefused, SqlTimeout
 from agentkit.sqlguard.limits import Limits
-from agentkit_sql.answer import plain
 from agentkit_sql.card.joins import full_name
 from agentkit_sql.card.words import words
 from agentkit_sql.engines.quoting import quoted

@@ -127,20 +127,16 @@ def _text(value: Any) -> str:
 
 
 def _copy_csv(answer: SqlAnswer, home: Path) -> None:
+    from agentkit.cells import csv_cell
     from agentkit.stored_tables import stored
-    from agentkit_sql.export import csv_cell
 
     writer = csv.writer(sys.stdout, lineterminator="\n")
     if not answer.table.handle:
         writer.writerow(answer.table.columns)
         writer.writerows([csv_cell(v) for v in row] for row in answer.table.rows)
         return
-    truths = [i for i, kind in enumerate(answer.types) if _kind(kind) == "truth"]
     with stored(home, answer.table.handle).open(encoding="utf-8", newline="") as whole:
-        for number, row in enumerate(csv.reader(whole)):
-            for i in truths if number else ():
-                row[i] = row[i].lower()
-            writer.writerow(row)
+        writer.writerows(csv.reader(whole))
 
 
 def _write_json(answer: SqlAnswer, home: Path) -> None:
@@ -180,7 +176,7 @@ def _typed(text: str, kind: str) -> Any:
     if text == "":
         return None
     if kind == "truth":
-        return {"True": True, "False": False}.get(text, text)
+        return {"true": True, "false": False}.get(text, text)
     if kind == "number":
         try:
             return json.loads(text)
