@@ -21,19 +21,18 @@ from agentkit.errors import BadInput, SettingsError
 from agentkit.settings import load_settings
 from agentkit.sqlguard.schema import Column, ForeignKey, Schema, TableInfo
 from agentkit.testing import ScriptedChatModel
-from tests.sql.shop import ROWS, TABLES, shop
+from tests.sql.shop import shop, shop_file
 
 
 @pytest.fixture
 def database(workspace: Path) -> Database:
     """The shop as a SQLite file with a name."""
+    shop_file(workspace)
     connection = sqlite3.connect(workspace / "shop.db")
-    connection.executescript(TABLES + ROWS)
     connection.execute("CREATE TABLE accounts (login text, password text, api_key text)")
     connection.execute("INSERT INTO accounts VALUES ('ada', 'hunter2hunter2', 'k-123')")
     connection.commit()
     connection.close()
-    (workspace / "agentkit.toml").write_text('[databases]\nshop = "sqlite:///shop.db"\n')
     return Agent(ScriptedChatModel(script=["-"])).services.databases.open("shop")
 
 
