@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from agentkit.cells import plain
 from agentkit.errors import SqlFailed, SqlRefused, SqlTimeout
 from agentkit_sql.card.joins import full_name
-from agentkit_sql.engines.quoting import quoted
-from agentkit_sql.listing import quoted_name
+from agentkit_sql.engines.quoting import quoted, quoted_name
 
 if TYPE_CHECKING:
     from agentkit.databases import Database

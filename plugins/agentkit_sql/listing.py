@@ -11,7 +11,6 @@ from agentkit.errors import AgentkitError, BadInput, suggest
 from agentkit.redaction import redact
 from agentkit.results import Table
 from agentkit_sql.card.joins import full_name
-from agentkit_sql.engines.quoting import quoted
 
 if TYPE_CHECKING:
     from agentkit.calls import Services
@@ -92,9 +91,3 @@ def find_table(database: Database, name: str) -> TableInfo:
         known = ", ".join(names[:_MOST_NAMES]) or "none"
         raise BadInput(f"there is no table {name!r} in {database.name!r}.{suggest(name, names)} Tables: {known}{more}.")
     return found[0]
-
-
-def quoted_name(table: TableInfo) -> str:
-    """The quoted name of a table for a statement, with its schema."""
-    parts = [table.schema, table.name] if table.schema else [table.name]
-    return ".".join(map(quoted, parts))

@@ -13,9 +13,8 @@ from agentkit.errors import SqlFailed, SqlRefused, SqlTimeout
 from agentkit.sqlguard.limits import Limits
 from agentkit_sql.card.joins import full_name
 from agentkit_sql.card.words import words
-from agentkit_sql.engines.quoting import quoted
+from agentkit_sql.engines.quoting import quoted, quoted_name
 from agentkit_sql.insights import kind_of
-from agentkit_sql.listing import quoted_name
 
 if TYPE_CHECKING:
     from agentkit.databases import Database

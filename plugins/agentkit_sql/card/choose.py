@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -55,21 +56,22 @@ def hints(card: Card, question: str) -> list[str]:
     """`table.column: comment` of the few columns that a question's words hint at most, best first."""
     asked = telling(question)
     described = {
-        f"{name}.{column.name}: {said}": (telling(column.name), telling(f"{table.name} {said}"))
+        f"{name}.{column.name}: {comment}": (telling(column.name), telling(f"{table.name} {comment}"))
         for name, table in card.names.items()
         for column in table.columns
-        if (said := card.comment(table, column, _LONG_COMMENT))
+        if (comment := card.comment(table, column, _LONG_COMMENT))
     }
     seen = Counter(word for own, said in described.values() for word in own | said)
-    scores: Counter[str] = Counter()
-    for line, (own, said) in described.items():
-        for word in asked:
-            weight = math.log(1 + len(described) / (1 + seen[word]))
-            if word in own or near(word, own):
-                scores[line] += 1.5 * weight
-            elif word in said or near(word, said):
-                scores[line] += weight
-    return [line for line, score in scores.most_common(_MOST_HINTS) if score > 0]
+
+    def score(own: set[str], said: set[str]) -> float:
+        weights = {word: math.log(1 + len(described) / (1 + seen[word])) for word in asked}
+        in_name = {word for word in asked if word in own or near(word, own)}
+        in_comment = {word for word in asked - in_name if word in said or near(word, said)}
+        return 1.5 * math.fsum(weights[w] for w in in_name) + math.fsum(weights[w] for w in in_comment)
+
+    scores = {line: score(*its) for line, its in described.items()}
+    best = heapq.nlargest(_MOST_HINTS, scores, key=scores.__getitem__)
+    return [line for line in best if scores[line] > 0]
 
 
 def mattering(card: Card, question: str, room: int) -> list[str]:

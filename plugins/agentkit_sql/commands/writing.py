@@ -55,9 +55,10 @@ def export(what: str, output: str, db: str | None, limit: int | None, force: boo
 
 def _exported(opened: Services, what: str, path: Path, db: str | None, limit: int | None) -> Export:
     from agentkit.stored_tables import stored
+    from agentkit_sql.engines.quoting import quoted_name
     from agentkit_sql.export import export as write
     from agentkit_sql.export import export_limits, export_stored
-    from agentkit_sql.listing import find_table, quoted_name
+    from agentkit_sql.listing import find_table
     from agentkit_sql.typed import is_sql
 
     if what.startswith("table:"):
