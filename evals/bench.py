@@ -1,6 +1,6 @@
 """`make bench`: how fast agentkit is, always as a ratio against a named baseline in the same run.
 
-python -m evals.bench [startup] [turn] [threads] [first-token] [predict] [overhead] [guard]
+python -m evals.bench [startup] [turn] [threads] [first-token] [predict] [overhead] [guard] [sql]
 """
 
 from __future__ import annotations
@@ -216,6 +216,13 @@ def guard() -> None:
     guard_bench()
 
 
+def sql() -> None:
+    """How often questions of evals/sql are answered right by the embedded model, and how long that takes."""
+    from evals.bench_sql import main as sql_bench
+
+    sql_bench([])
+
+
 def timed(work: Callable[[], object]) -> float:
     """Seconds that the work takes."""
     start = time.perf_counter()
@@ -231,6 +238,7 @@ BENCHES = {
     "predict": predict,
     "overhead": overhead,
     "guard": guard,
+    "sql": sql,
 }
 
 if __name__ == "__main__":
