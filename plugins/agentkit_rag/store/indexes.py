@@ -1,0 +1,96 @@
+"""Which index a collection's vectors have, and how it comes about."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import psycopg
+from psycopg import sql
+
+from agentkit.postgres.connections import Connection
+from agentkit_rag.store.tables import SCHEMA, Tables
+from agentkit_rag.store.writing import lock
+
+M, EF_CONSTRUCTION, EF_SEARCH = 16, 64, 100
+"""HNSW's settings: recall@10 against exact search was .99 on SciFact (docs/retrieval-store.md)."""
+EXACT_BELOW = 500
+"""Chunks below which reading all vectors is as fast as an index."""
+HALF_FROM = 50_000
+"""Chunks from which the index holds 16 bits a number: half the memory, no loss that could be measured."""
+_MEGABYTE = 1 << 20
+
+SESSION = f"set hnsw.ef_search = {EF_SEARCH}; set hnsw.iterative_scan = strict_order; set jit = off"
+"""What a connection needs before it searches. The iterative scan goes on until a filter has let enough through."""
+
+
+def wanted(chunks: int, current: str) -> str:
+    """The kind of index for so many chunks. One that is there stays until the collection has shrunk well below."""
+    if chunks < (EXACT_BELOW if current == "exact" else EXACT_BELOW // 2):
+        return "exact"
+    if chunks < (HALF_FROM if current != "hnsw_halfvec" else HALF_FROM // 2):
+        return "hnsw"
+    return "hnsw_halfvec"
+
+
+def settle(connection: Connection, tables: Tables) -> None:
+    """Build the index that the size asks for; searches go on meanwhile, writers wait. Then refresh the statistics."""
+    parallel = True
+    while True:
+        try:
+            with connection.transaction():
+                lock(connection, tables)
+                _rebuild(connection, tables, parallel)
+            break
+        except (psycopg.errors.OutOfMemory, psycopg.errors.DiskFull):
+            # where /dev/shm is small, as in containers, workers cannot share the graph
+            if not parallel:
+                raise
+            parallel = False
+    # lets index-only scans trust the index, and the planner know the sizes
+    for kind in ("postings", "chunks", "vectors", "terms", "sources"):
+        with suppress(psycopg.errors.UndefinedTable):
+            connection.execute(sql.SQL("vacuum (analyze) {}").format(tables.table(kind)))
+
+
+def _rebuild(connection: Connection, tables: Tables, parallel: bool) -> None:
+    row = connection.execute(
+        "select chunks, index_kind from agentkit_rag.collections where id = %s", [tables.id]
+    ).fetchone()
+    if row is None or (kind := wanted(row["chunks"], row["index_kind"])) == row["index_kind"]:
+        return
+    connection.execute(tables.fill("drop index if exists {schema}.{index}"))
+    if kind != "exact":
+        build(connection, tables, kind, row["chunks"], parallel)
+    connection.execute("update agentkit_rag.collections set index_kind = %s where id = %s", [kind, tables.id])
+
+
+def build(
+    connection: Connection, tables: Tables, kind: str, chunks: int, parallel: bool, table: str = "vectors"
+) -> None:
+    """Create the HNSW index of a table of vectors, in the transaction of the caller."""
+    half = kind == "hnsw_halfvec" or tables.half
+    memory = min(
+        max(chunks * (tables.dimension * (2 if half else 4) + 500) * 13 // 10, 64 * _MEGABYTE), 1024 * _MEGABYTE
+    )
+    connection.execute("select set_config('maintenance_work_mem', %s, true)", [f"{memory // 1024}kB"])
+    if not parallel:
+        connection.execute("set local max_parallel_maintenance_workers = 0")
+    cast = kind == "hnsw_halfvec" and not tables.half
+    statement = tables.fill(
+        "create index {index} on {t} using hnsw ({column} {ops}) with (m = {m}, ef_construction = {ef})",
+        t=tables.table(table),
+        column=sql.SQL("((embedding::{}))").format(tables.names["half"]) if cast else sql.Identifier("embedding"),
+        ops=sql.SQL("halfvec_ip_ops" if half else "vector_ip_ops"),
+        m=sql.Literal(M),
+        ef=sql.Literal(EF_CONSTRUCTION),
+    )
+    connection.execute(statement)
+
+
+def on_disk(connection: Connection, tables: Tables) -> int:
+    """Bytes of a collection, indexes and what lies beside its tables included."""
+    names = [f"{SCHEMA}.{kind}_{tables.id}" for kind in ("sources", "chunks", "terms", "postings", "vectors")]
+    row = connection.execute(
+        "select sum(pg_total_relation_size(n::regclass))::bigint as bytes from unnest(%s::text[]) n", [names]
+    ).fetchone()
+    return int(row["bytes"]) if row else 0
