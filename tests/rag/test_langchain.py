@@ -38,6 +38,12 @@ class TestOnPostgres(VectorStoreIntegrationTests):
         yield from empty("embedded", tmp_path, self.get_embeddings())
 
 
+class TestOnAServerWithAPassword(VectorStoreIntegrationTests):
+    @pytest.fixture
+    def vectorstore(self, tmp_path: Path) -> Iterator[VectorStore]:  # type: ignore[override]
+        yield from empty("password", tmp_path, self.get_embeddings())
+
+
 class TestOnAGivenServer(VectorStoreIntegrationTests):
     @pytest.fixture
     def vectorstore(self, tmp_path: Path) -> Iterator[VectorStore]:  # type: ignore[override]
