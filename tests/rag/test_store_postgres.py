@@ -6,10 +6,13 @@ import math
 import os
 import random
 import re
+import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +21,8 @@ from agentkit_rag.store import indexes, postgres, reembedding, statements, writi
 from agentkit_rag.store.contract import CollectionError, EmbeddingModel
 from agentkit_rag.store.ranking import K1, B
 
+from agentkit.settings import load_settings
+from agentkit.storage import Storage
 from tests.rag.stores import DIMENSION, MODEL, entry, vector
 
 WORDS = [
@@ -197,7 +202,7 @@ with Storage(settings) as storage:
 def test_a_writer_that_is_killed_leaves_what_was_there(store: Any, collection: Any) -> None:
     collection.put(*entry("a.md", "zebra quartz"))
     before = statistics(collection)
-    root = str(__import__("pathlib").Path(__file__).parents[2])
+    root = str(Path(__file__).parents[2])
     ended = subprocess.run(
         [sys.executable, "-c", _KILLED, collection.name], env=os.environ | {"PYTHONPATH": root}, check=False
     )
@@ -206,6 +211,31 @@ def test_a_writer_that_is_killed_leaves_what_was_there(store: Any, collection: A
     collection.remove(["c.md"])
     assert statistics(collection) == before
     assert [h.text for h in collection.search("zebra", vector("zebra"))] == ["zebra quartz"]
+
+
+def test_indexing_goes_on_when_the_server_is_killed_and_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    # not below pytest's folders: an unprivileged server could not go there
+    with tempfile.TemporaryDirectory(prefix="killed-") as folder:
+        Path(folder).chmod(0o755)
+        settings = load_settings(home=f"{folder}/home")
+        with Storage(settings) as storage:
+            collection = postgres.open_store(settings, storage).create("killed", MODEL)
+            collection.put(*entry("before.md", "walrus"))
+            killed: list[int] = []
+            copy = writing.copy_vectors
+
+            def kill_and_copy(*args: Any) -> None:
+                if not killed:
+                    killed.append(int((settings.home / "postgres" / "postmaster.pid").read_text().split()[0]))
+                    os.kill(killed[0], signal.SIGKILL)
+                copy(*args)
+
+            monkeypatch.setattr(writing, "copy_vectors", kill_and_copy)
+            collection.put_all([entry("a.md", "zebra"), entry("b.md", "yodel walrus")])
+            assert killed
+            assert set(collection.digests()) == {"before.md", "a.md", "b.md"}
+            assert sorted(h.source for h in collection.search("walrus", mode="lexical")) == ["b.md", "before.md"]
+            assert statistics(collection)["collection"] == [{"chunks": 3, "words": 7, "sources": 3}]
 
 
 def filled(collection: Any, chunks: int) -> Any:
@@ -234,7 +264,7 @@ def test_each_kind_of_index_comes_with_its_size_and_finds_the_nearest(
         recalled.append(len(nearest & {int(h.source.removesuffix(".md")) + h.position for h in hits}) / 10)
         assert len(collection.search("x", query, 10, "dense", {"part": {"gte": 4}})) == 10, "a filter leaves enough"
     assert np.mean(recalled) > 0.95
-    statement = statements.search(collection.state().tables, "dense", kind).replace(b"%(k)s", b"5")
+    statement = statements.search(collection.state().tables, "dense", kind, k=5)
     statement = statement.replace(b"%(vector)s", b"'[" + b",".join([b"1"] * DIMENSION) + b"]'")
     with collection.pool.connection() as connection, connection.transaction():
         # so few short vectors are read faster than an index: can the index be used at all?

@@ -19,8 +19,14 @@ HALF_FROM = 50_000
 """Chunks from which the index holds 16 bits a number: half the memory, no loss that could be measured."""
 _MEGABYTE = 1 << 20
 
-SESSION = f"set hnsw.ef_search = {EF_SEARCH}; set hnsw.iterative_scan = strict_order; set jit = off"
-"""What a connection needs before it searches. The iterative scan goes on until a filter has let enough through."""
+SESSION = (
+    f"set hnsw.ef_search = {EF_SEARCH}; set hnsw.iterative_scan = strict_order; "
+    "set plan_cache_mode = force_generic_plan; set max_parallel_workers_per_gather = 0; set jit = off"
+)
+"""What a connection needs before it searches. The iterative scan goes on until a filter has let enough through.
+
+To plan a search anew, or to start workers for it, would take longer than the search.
+"""
 
 
 def wanted(chunks: int, current: str) -> str:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -130,18 +129,6 @@ class PostgresCollection:
             self._state = time.monotonic(), state
         return self._state[1]
 
-    @contextmanager
-    def _writing(self) -> Iterator[tuple[Connection, tables.Tables]]:
-        """A transaction of the only writer. Raises CollectionError if the collection was dropped meanwhile."""
-        own = self.state(fresh=True).tables
-        with self.pool.connection() as connection, connection.transaction():
-            writing.lock(connection, own)
-            try:
-                yield connection, own
-            except psycopg.errors.UndefinedTable:
-                raise CollectionError(f"Collection {self.name!r} was dropped while it was written to.") from None
-        self._state = None
-
     def put(self, source: Source, chunks: Sequence[Chunk], vectors: Vectors) -> None:
         """Store a source; one of the same name is replaced. Raises CollectionError for vectors that do not fit."""
         self.put_all([(source, chunks, vectors)])
@@ -149,14 +136,12 @@ class PostgresCollection:
     def put_all(self, entries: Sequence[Entry]) -> None:
         """Store several sources at once, all or none."""
         if entries:
-            with self._writing() as (connection, own):
-                writing.put(connection, own, entries)
+            self._write(lambda connection, own: writing.put(connection, own, entries))
 
     def remove(self, sources: Iterable[str]) -> None:
         """Remove sources; names that are not there are ignored."""
         if names := list(sources):
-            with self._writing() as (connection, own):
-                writing.remove(connection, own, names)
+            self._write(lambda connection, own: writing.remove(connection, own, names))
 
     def digests(self) -> dict[str, str]:
         """Source -> digest of what is stored."""
@@ -193,11 +178,11 @@ class PostgresCollection:
         values = self._values(query, vector, k, mode, half_life)
         if mode == "mmr":
             return self._diverse(values, k, filters)
-        return [_hit(row) for row in self._found(mode, values, filters, max(POOL, k))]
+        return [_hit(row) for row in self._found(mode, values, filters, k)]
 
     def _values(self, query: str, vector: Any, k: int, mode: str, half_life: float | None) -> dict[str, Any]:
         check_query(query, k, mode, half_life, MODES)
-        values: dict[str, Any] = {"k": k, "words": separated(clean(query))}
+        values: dict[str, Any] = {"words": separated(clean(query))}
         if half_life is not None:
             values["half_life"] = half_life
         if mode != "lexical":
@@ -207,16 +192,16 @@ class PostgresCollection:
             values["vector"] = Parameter(row)
         return values
 
-    def _found(self, mode: str, values: dict[str, Any], filters: Filters | None, pool: int) -> list[dict[str, Any]]:
+    def _found(self, mode: str, values: dict[str, Any], filters: Filters | None, k: int) -> list[dict[str, Any]]:
         """The rows of a search. Asked again once if the collection was made anew meanwhile."""
         fades = "half_life" in values
         if not filters:
-            return self._searched(lambda s: _plain(s.tables, mode, s.index, fades, pool), values)
+            return self._searched(lambda s: _plain(s.tables, mode, s.index, fades, k), values)
         where, given = condition(filters)
         few = self._few(where, given) if mode != "lexical" else False
 
         def statement(state: _State) -> bytes:
-            return statements.search(state.tables, mode, state.index, condition=where, few=few, fades=fades, pool=pool)
+            return statements.search(state.tables, mode, state.index, condition=where, few=few, fades=fades, k=k)
 
         return self._searched(statement, values | given)
 
@@ -234,8 +219,7 @@ class PostgresCollection:
     def _diverse(self, values: dict[str, Any], k: int, filters: Filters | None) -> list[Hit]:
         import numpy as np
 
-        pool = max(POOL, k)
-        rows = self._found("mmr", values | {"k": pool}, filters, pool)
+        rows = self._found("mmr", values, filters, max(POOL, k))
         vectors = {
             row["chunk"]: row["embedding"]
             for row in self._read(
@@ -290,10 +274,28 @@ class PostgresCollection:
             tables.drop(connection, own)
         self._state = None
 
+    def _write(self, work: Callable[[Connection, tables.Tables], None]) -> None:
+        """Do work that may be done twice, as the only writer, in one transaction; again if the server goes away.
+
+        Raises CollectionError if the collection was dropped meanwhile.
+        """
+
+        def once() -> None:
+            own = self.state(fresh=True).tables
+            with self.pool.connection() as connection, connection.transaction():
+                writing.lock(connection, own)
+                work(connection, own)
+
+        try:
+            persistently(once)
+        except psycopg.errors.UndefinedTable:
+            raise CollectionError(f"Collection {self.name!r} was dropped while it was written to.") from None
+        self._state = None
+
     def _read(self, statement: Any, values: Any = None, **more: Any) -> list[dict[str, Any]]:
         return self._searched(lambda state: state.tables.fill(statement, **more), values or {})
 
-    def _searched(self, statement: Any, values: dict[str, Any]) -> list[dict[str, Any]]:
+    def _searched(self, statement: Callable[[_State], bytes], values: dict[str, Any]) -> list[dict[str, Any]]:
         try:
             return persistently(lambda: self._query(statement(self.state()), values))
         except (psycopg.errors.UndefinedTable, psycopg.errors.DataException):
@@ -316,8 +318,8 @@ class PostgresCollection:
 
 
 @lru_cache(maxsize=256)
-def _plain(own: tables.Tables, mode: str, index: str, fades: bool, pool: int) -> bytes:
-    return statements.search(own, mode, index, fades=fades, pool=pool)
+def _plain(own: tables.Tables, mode: str, index: str, fades: bool, k: int) -> bytes:
+    return statements.search(own, mode, index, fades=fades, k=k)
 
 
 def _hit(row: dict[str, Any]) -> Hit:

@@ -70,7 +70,7 @@ _LEXICAL: LiteralString = """
 _DENSE: LiteralString = """
     nearest as materialized (
         select v.chunk, {distance} as distance from {vectors} v {where_allowed}
-        order by {distance} limit {pool}
+        order by {distance} limit {nearest}
     ),
     dense as (
         select chunk, -distance as score, row_number() over (order by distance, chunk) as rank from nearest
@@ -91,7 +91,7 @@ _HITS: LiteralString = """
         c.position, nullif(s.metadata, '{{}}') as metadata
     from (select chunk, score from {found} {first}) f join {chunks} c on c.id = f.chunk
     join {sources} s on s.id = c.source
-    order by 4 desc, c.id limit %(k)s
+    order by 4 desc, c.id limit {k}
 """
 _FADE = " * power(0.5::float8, greatest(extract(epoch from now() - s.modified), 0) / 86400 / %(half_life)s)"
 
@@ -106,12 +106,14 @@ def search(
     condition: sql.Composable | None = None,
     few: bool = False,
     fades: bool = False,
-    pool: int = POOL,
+    k: int = POOL,
 ) -> bytes:
-    """The statement of a mode. Parameters: `words`, `vector`, `k`, `half_life`, and those of the condition.
+    """The statement of a mode. Parameters: `words`, `vector`, `half_life`, and those of the condition.
 
     `index`: the kind that the collection has. `few`: so few chunks meet the condition that all of them are compared.
+    `k` stands in the text, so that one plan serves all searches and knows how few rows are wanted.
     """
+    pool = max(POOL, k)
     number = sql.Literal
     parts: list[LiteralString] = [_ALLOWED] if condition is not None else []
     steps: list[LiteralString] = []
@@ -130,11 +132,11 @@ def search(
         distance=distance(tables, "exact" if few else index),
         found=sql.Identifier(KINDS[mode]),
         # the best few before their texts are read, unless age changes the order
-        first=sql.SQL("" if fades else "order by score desc, chunk limit %(k)s"),
+        first=sql.SQL("" if fades else "order by score desc, chunk limit {k}").format(k=number(k)),
         fade=sql.SQL(_FADE if fades else ""),
         k1=number(K1), b=number(B), more=number(K1 + 1), rest=number(K1 * (1 - B)), rrf=number(RRF_K),
-        list=number(LIST), candidates=number(max(CANDIDATES, 2 * pool)), pool=number(pool),
-        query_terms=number(QUERY_TERMS),
+        k=number(k), pool=number(pool), nearest=number(pool if fades or mode == "hybrid" else k),
+        list=number(LIST), candidates=number(max(CANDIDATES, 2 * pool)), query_terms=number(QUERY_TERMS),
     )  # fmt: skip
 
 

@@ -105,7 +105,11 @@ def impact(row: LiteralString = "l") -> psycopg.sql.Composed:
 
 def lock(connection: Connection, tables: Tables) -> None:
     """Be the only writer of this collection until the transaction ends; searches go on meanwhile."""
-    connection.execute("select pg_advisory_xact_lock(%s, %s)", [LOCK, tables.id])
+    # plans for a batch's true size: searches on this connection may have turned them off
+    connection.execute(
+        "select set_config('plan_cache_mode', 'force_custom_plan', true), pg_advisory_xact_lock(%s, %s)",
+        [LOCK, tables.id],
+    )
 
 
 def remove(connection: Connection, tables: Tables, names: Iterable[str]) -> None:
