@@ -13,7 +13,7 @@ from agentkit_rag.answering.expanding import Expand, fused, queries
 from agentkit_rag.opening import opened
 from agentkit_rag.search_documents import FoundPassage
 from agentkit_rag.searching import Search
-from agentkit_rag.store.contract import POOL, Hit
+from agentkit_rag.store.contract import POOL
 
 NOT_SAID = "The documents do not say it."
 _SHOWN = 120
@@ -99,7 +99,7 @@ def ask_documents(
         found=bool(claims),
         answer=" ".join(f"{c.claim} [{n}]" for n, c in enumerate(claims, 1)) or NOT_SAID,
         claims=claims,
-        passages=[_passage(hit) for hit in hits],
+        passages=[FoundPassage.of(hit) for hit in hits],
     )
 
 
@@ -114,8 +114,3 @@ def _cited(claim: Claim) -> CitedClaim:
         start=claim.start,
         end=claim.end,
     )
-
-
-def _passage(hit: Hit) -> FoundPassage:
-    fields = {name: getattr(hit, name) for name in FoundPassage.model_fields if name != "metadata"}
-    return FoundPassage(**fields, metadata=dict(hit.metadata))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import Any
 
 from agentkit_rag.store.contract import CollectionError
 from agentkit_rag.store.postgres import PostgresCollection
@@ -12,36 +13,66 @@ SAMPLE = 40
 """Vectors of the collection that are searched for."""
 K = 10
 ENOUGH = 0.95
+WIDER = (2, 4, 8)
+"""Times ef_search that are tried if the index finds too little."""
+_MOST = 1_000
 
 
 @dataclass(frozen=True)
 class IndexCheck:
-    """`recall`: share of the nearest K that the index found, mean over `queries`. Milliseconds of one search."""
+    """`recall`: share of the nearest K that the index found, mean over `queries`. Milliseconds of one search.
+
+    `better`: an `ef_search` that finds enough, if the one that is set does not and one was found.
+    """
 
     collection: str
     chunks: int
     index: str
+    ef_search: int
     queries: int
     recall: float
     index_ms: float
     exact_ms: float
+    better: int | None = None
 
     @property
     def advice(self) -> str:
         """What to change, or that nothing has to be."""
         if self.index == "exact":
             return "No index yet: all vectors are read, and nothing is missed."
-        if self.recall < ENOUGH:
-            return (
-                f"The index misses {1 - self.recall:.0%} of the nearest {K}. Build it anew: "
-                f"agentkit rag index --reembed -c {self.collection}"
-            )
-        return "The index is good: nothing to change."
+        if self.recall >= ENOUGH:
+            return "The index is good: nothing to change."
+        missed = f"The index misses {1 - self.recall:.0%} of the nearest {K} with ef_search {self.ef_search}. "
+        if self.better is not None:
+            return f"{missed}Set ef_search = {self.better} under [rag] in agentkit.toml: then it finds enough."
+        return f"{missed}Build it anew: agentkit rag check {self.collection} --rebuild"
 
 
 def check_index(collection: PostgresCollection, sample: int = SAMPLE) -> IndexCheck:
     """Search for stored vectors with the index and without. Raises CollectionError if there are none."""
     info = collection.info()
+    vectors, wanted, exact_ms = _nearest(collection, sample)
+    recall, index_ms = _found(collection, vectors, wanted)
+    better = None
+    if info.index != "exact" and recall < ENOUGH:
+        tried = sorted({min(collection.ef_search * times, _MOST) for times in WIDER})
+        wider = (PostgresCollection(collection.pool, collection.name, ef_search) for ef_search in tried)
+        better = next((w.ef_search for w in wider if _found(w, vectors, wanted)[0] >= ENOUGH), None)
+    return IndexCheck(
+        collection=collection.name,
+        chunks=info.chunks,
+        index=info.index,
+        ef_search=collection.ef_search,
+        queries=len(vectors),
+        recall=recall,
+        index_ms=index_ms,
+        exact_ms=exact_ms,
+        better=better,
+    )
+
+
+def _nearest(collection: PostgresCollection, sample: int) -> tuple[list[Any], list[set[int]], float]:
+    """Vectors of the collection, the chunks that are nearest to each, and the milliseconds it takes to find them."""
     own = collection.state().tables
     drawn = own.fill("select embedding::real[] as vector from {vectors} order by random() limit %(sample)s")
     # the sum keeps the planner from the index
@@ -51,21 +82,17 @@ def check_index(collection: PostgresCollection, sample: int = SAMPLE) -> IndexCh
         if not vectors:
             raise CollectionError(f"Collection {collection.name!r} has no chunks: index documents into it first.")
         began = time.perf_counter()
-        wanted = [
+        nearest = [
             {r["chunk"] for r in connection.execute(exact, {"vector": str(vector), "k": K}).fetchall()}
             for vector in vectors
         ]
-    middle = time.perf_counter()
+    return vectors, nearest, (time.perf_counter() - began) * 1_000 / len(vectors)
+
+
+def _found(collection: PostgresCollection, vectors: list[Any], wanted: list[set[int]]) -> tuple[float, float]:
+    """The share of `wanted` that searches find, and the milliseconds of one."""
+    began = time.perf_counter()
     found = [{h.id for h in collection.search("check", vector, K, "dense")} for vector in vectors]
-    ended = time.perf_counter()
+    taken = (time.perf_counter() - began) * 1_000 / len(vectors)
     shares = [len(f & w) / len(w) for f, w in zip(found, wanted, strict=True)]
-    each = 1_000 / len(vectors)
-    return IndexCheck(
-        collection=collection.name,
-        chunks=info.chunks,
-        index=info.index,
-        queries=len(vectors),
-        recall=sum(shares) / len(shares),
-        index_ms=(ended - middle) * each,
-        exact_ms=(middle - began) * each,
-    )
+    return sum(shares) / len(shares), taken

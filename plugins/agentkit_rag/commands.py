@@ -192,13 +192,15 @@ def drop(collection: str, yes: bool) -> None:
 
 @rag.command()
 @click.argument("collection", default="default")
+@click.option("--rebuild", is_flag=True, help="Build the index anew first.")
 @json_option
-def check(collection: str, as_json: bool) -> None:
+def check(collection: str, rebuild: bool, as_json: bool) -> None:
     """Measure whether the index finds what reading all vectors finds, and say what to change.
 
     \b
     Examples:
       agentkit rag check
+      agentkit rag check reports --rebuild
       agentkit rag check reports --json
     """
     from dataclasses import asdict
@@ -210,6 +212,8 @@ def check(collection: str, as_json: bool) -> None:
         found: Collection = _store(services).open(collection)
         if not isinstance(found, PostgresCollection):
             raise BadInput(f"`agentkit rag check` measures the index of Postgres; {collection!r} is in another store.")
+        if rebuild:
+            found.settle(anew=True)
         measured = check_index(found)
     if as_json:
         print_json(asdict(measured) | {"advice": measured.advice})

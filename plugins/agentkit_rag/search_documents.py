@@ -32,6 +32,12 @@ class FoundPassage(BaseModel):
     position: int
     metadata: dict[str, Any]
 
+    @classmethod
+    def of(cls, hit: Hit) -> FoundPassage:
+        """A hit as a tool gives it."""
+        fields = {name: getattr(hit, name) for name in cls.model_fields if name != "metadata"}
+        return cls(**fields, metadata=dict(hit.metadata))
+
     @property
     def place(self) -> str:
         """Source and page, or source and heading."""
@@ -87,19 +93,5 @@ def search_documents(
     search = Search(found, ctx.embeddings)
     hits = search(query, k, mode, filters, neighbours=neighbours, half_life=half_life)
     return SearchResult(
-        query=query, collection=collection, mode=mode or found.modes[0], hits=[_passage(hit) for hit in hits]
-    )
-
-
-def _passage(hit: Hit) -> FoundPassage:
-    return FoundPassage(
-        text=hit.text,
-        source=hit.source,
-        score=hit.score,
-        page=hit.page,
-        title_path=hit.title_path,
-        start=hit.start,
-        end=hit.end,
-        position=hit.position,
-        metadata=dict(hit.metadata),
+        query=query, collection=collection, mode=mode or found.modes[0], hits=[FoundPassage.of(hit) for hit in hits]
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,25 @@ def test_an_answer_shows_its_sources(cli: Cli, shop: Path, name: str, monkeypatc
     assert '[1] docs/refunds.md, characters 11-42: "Money comes back within 14 days"' in told.out
     again = json.loads(cli("rag", "ask", "Who is the queen of Spain?", "-c", name, "--json").out)
     assert (again["found"], again["answer"]) == (False, "The documents do not say it.")
+
+
+def test_neither_key_nor_hub_nor_internet_is_needed(
+    cli: Cli, shop: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+    connect = socket.socket.connect
+
+    def local_only(self: socket.socket, address: Any) -> None:
+        if self.family != socket.AF_UNIX:
+            asked.append(address)
+            raise OSError("no network")
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", local_only)
+    assert cli("rag", "index", "docs", "-c", name).code == 0
+    found = json.loads(cli("rag", "search", "when do I get a refund", "-c", name, "-k", "1", "--json").out)
+    assert [hit["source"] for hit in found["hits"]] == ["docs/refunds.md"]
+    assert asked == []
 
 
 @pytest.mark.parametrize(

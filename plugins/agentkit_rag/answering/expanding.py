@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from agentkit_rag.answering.asking import asked
 from agentkit_rag.store.contract import Hit
+from agentkit_rag.store.ranking import RRF_K
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from agentkit.prompts import Prompts
 
 Expand = Literal["none", "multi-query", "hyde"]
-_FUSION = 10
-"""The constant of reciprocal rank fusion (Cormack et al. 2009): 10 was better than 60 on SciFact."""
 
 
 def queries(question: str, how: Expand, model: Callable[[], BaseChatModel], prompts: Prompts) -> list[str]:
@@ -42,6 +41,6 @@ def fused(rankings: Sequence[Sequence[Hit]], k: int) -> list[Hit]:
         for rank, hit in enumerate(ranking, 1):
             key = (hit.source, hit.position)
             hits.setdefault(key, hit)
-            scores[key] = scores.get(key, 0.0) + 1 / (_FUSION + rank)
+            scores[key] = scores.get(key, 0.0) + 1 / (RRF_K + rank)
     best = sorted(scores, key=lambda key: -scores[key])[:k]
     return [replace(hits[key], score=scores[key]) for key in best]

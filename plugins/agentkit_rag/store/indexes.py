@@ -11,22 +11,24 @@ from agentkit.postgres.connections import Connection
 from agentkit_rag.store.tables import SCHEMA, Tables
 from agentkit_rag.store.writing import lock
 
-M, EF_CONSTRUCTION, EF_SEARCH = 16, 64, 100
-"""HNSW's settings: recall@10 against exact search was .99 on SciFact (docs/retrieval-store.md)."""
+M, EF_CONSTRUCTION = 16, 64
+"""HNSW's settings; with ef_search 100 recall@10 against exact search was .99 on SciFact (docs/retrieval-store.md)."""
 EXACT_BELOW = 500
 """Chunks below which reading all vectors is as fast as an index."""
 HALF_FROM = 50_000
 """Chunks from which the index holds 16 bits a number: half the memory, no loss that could be measured."""
 _MEGABYTE = 1 << 20
 
-SESSION = (
-    f"set hnsw.ef_search = {EF_SEARCH}; set hnsw.iterative_scan = strict_order; "
-    "set plan_cache_mode = force_generic_plan; set max_parallel_workers_per_gather = 0; set jit = off"
-)
-"""What a connection needs before it searches. The iterative scan goes on until a filter has let enough through.
 
-To plan a search anew, or to start workers for it, would take longer than the search.
-"""
+def session(ef_search: int) -> bytes:
+    """What a connection needs before it searches. The iterative scan goes on until a filter has let enough through.
+
+    To plan a search anew, or to start workers for it, would take longer than the search.
+    """
+    return (
+        f"set hnsw.ef_search = {ef_search:d}; set hnsw.iterative_scan = strict_order; "
+        "set plan_cache_mode = force_generic_plan; set max_parallel_workers_per_gather = 0; set jit = off"
+    ).encode()
 
 
 def wanted(chunks: int, current: str) -> str:
@@ -38,14 +40,17 @@ def wanted(chunks: int, current: str) -> str:
     return "hnsw_halfvec"
 
 
-def settle(connection: Connection, tables: Tables) -> None:
-    """Build the index that the size asks for; searches go on meanwhile, writers wait. Then refresh the statistics."""
+def settle(connection: Connection, tables: Tables, anew: bool = False) -> None:
+    """Build the index that the size asks for; searches go on meanwhile, writers wait. Then refresh the statistics.
+
+    `anew`: also if there is such an index already.
+    """
     parallel = True
     while True:
         try:
             with connection.transaction():
                 lock(connection, tables)
-                _rebuild(connection, tables, parallel)
+                _rebuild(connection, tables, parallel, anew)
             break
         except (psycopg.errors.OutOfMemory, psycopg.errors.DiskFull):
             # where /dev/shm is small, as in containers, workers cannot share the graph
@@ -58,11 +63,14 @@ def settle(connection: Connection, tables: Tables) -> None:
             connection.execute(sql.SQL("vacuum (analyze) {}").format(tables.table(kind)))
 
 
-def _rebuild(connection: Connection, tables: Tables, parallel: bool) -> None:
+def _rebuild(connection: Connection, tables: Tables, parallel: bool, anew: bool) -> None:
     row = connection.execute(
         "select chunks, index_kind from agentkit_rag.collections where id = %s", [tables.id]
     ).fetchone()
-    if row is None or (kind := wanted(row["chunks"], row["index_kind"])) == row["index_kind"]:
+    if row is None:
+        return
+    kind = wanted(row["chunks"], row["index_kind"])
+    if kind == row["index_kind"] and not anew:
         return
     connection.execute(tables.fill("drop index if exists {schema}.{index}"))
     if kind != "exact":

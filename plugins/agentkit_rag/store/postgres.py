@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
-from weakref import WeakSet
+from weakref import WeakKeyDictionary
 
 import psycopg
 
 from agentkit.errors import suggest
 from agentkit.postgres.connections import Connection, Pool, first_line, persistently
 from agentkit_rag.documents import Chunk, Source
+from agentkit_rag.settings import RagSettings
 from agentkit_rag.store import indexes, statements, tables, writing
 from agentkit_rag.store.contract import (
     MODES,
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 FEW = 5_000
 """So many chunks or fewer that meet a filter are all compared with the query: the index would find them late."""
 _FRESH_SECONDS = 2.0
-_prepared: WeakSet[Connection] = WeakSet()
+_prepared: WeakKeyDictionary[Connection, int] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -57,16 +58,16 @@ class _State:
     chunks: int
 
 
-def open_store(settings: Settings, storage: Storage) -> PostgresStore:  # noqa: ARG001
+def open_store(settings: Settings, storage: Storage) -> PostgresStore:
     """The store in agentkit's own database."""
-    return PostgresStore(storage.pool())
+    return PostgresStore(storage.pool(), settings.section("rag", RagSettings).ef_search)
 
 
 class PostgresStore:
     """The collections of one database. Threads may share it."""
 
-    def __init__(self, pool: Pool) -> None:
-        self.pool = pool
+    def __init__(self, pool: Pool, ef_search: int = RagSettings().ef_search) -> None:
+        self.pool, self._ef_search = pool, ef_search
 
     def names(self) -> list[str]:
         """The names of all collections, in order."""
@@ -90,7 +91,7 @@ class PostgresStore:
                 f"There is no collection {name[:100]!r}.{suggest(name[:100], names)}{known} Index documents into it "
                 "first (index_documents, or `agentkit rag index`)."
             )
-        collection = PostgresCollection(self.pool, name)
+        collection = PostgresCollection(self.pool, name, self._ef_search)
         if embedding is not None:
             check_same(name, collection.embedding, embedding)
         return collection
@@ -101,9 +102,8 @@ class PostgresCollection:
 
     modes = MODES
 
-    def __init__(self, pool: Pool, name: str) -> None:
-        self.name = name
-        self.pool = pool
+    def __init__(self, pool: Pool, name: str, ef_search: int = RagSettings().ef_search) -> None:
+        self.name, self.pool, self.ef_search = name, pool, ef_search
         self._state: tuple[float, _State] | None = None
 
     @property
@@ -253,11 +253,14 @@ class PostgresCollection:
         )
         return [_hit(row) for row in rows]
 
-    def settle(self) -> None:
-        """Build the index that the size asks for, and refresh statistics: called after many changes."""
+    def settle(self, anew: bool = False) -> None:
+        """Build the index that the size asks for, and refresh statistics: called after many changes.
+
+        `anew`: also if there is such an index already.
+        """
         own = self.state(fresh=True).tables
         with self.pool.connection() as connection:
-            indexes.settle(connection, own)
+            indexes.settle(connection, own, anew)
         self._state = None
 
     def info(self) -> CollectionInfo:
@@ -311,9 +314,9 @@ class PostgresCollection:
 
     def _query(self, statement: bytes, values: dict[str, Any]) -> list[dict[str, Any]]:
         with self.pool.connection() as connection:
-            if connection not in _prepared:
-                connection.execute(indexes.SESSION, prepare=False)
-                _prepared.add(connection)
+            if _prepared.get(connection) != self.ef_search:
+                connection.execute(indexes.session(self.ef_search), prepare=False)
+                _prepared[connection] = self.ef_search
             return connection.execute(statement, values).fetchall()
 
 
