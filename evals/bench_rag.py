@@ -18,6 +18,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Self
 
@@ -113,9 +114,14 @@ def _server(folder: Path) -> Iterator[str]:
         yield storage.url
 
 
-def rag_bench(chunks: int = 5_000, pgvector: str | None = None, keep: Path | None = None, only: str = "") -> None:
+def rag_bench(
+    chunks: int = 5_000,
+    pgvector: str | None = os.environ.get("AGENTKIT_BENCH_PGVECTOR"),
+    keep: Path | None = None,
+    only: str = "",
+) -> None:
     """Print the tables of docs/benchmarks.md."""
-    chosen = only.split(",") if only else ["agentkit", "chroma", *(["pgvector"] if pgvector else [])]
+    chosen = only.split(",") if only else ["agentkit", *_peers(pgvector)]
     with ExitStack() as stack:
         folder = keep or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         folder.mkdir(parents=True, exist_ok=True)
@@ -134,6 +140,18 @@ def rag_bench(chunks: int = 5_000, pgvector: str | None = None, keep: Path | Non
         _tell_speed(systems)
         nearest = np.argsort(-corpus.asked @ corpus.vectors.T, axis=1)[:, :K].tolist()
         _tell_found(systems, nearest)
+
+
+def _peers(pgvector: str | None) -> Iterator[str]:
+    missing = [name for name in ("chromadb", "bm25s", "Stemmer") if find_spec(name) is None]
+    if missing:
+        print(f"rag  Chroma left out, no {', '.join(missing)}: pip install chromadb bm25s PyStemmer")
+    else:
+        yield "chroma"
+    if pgvector:
+        yield "pgvector"
+    else:
+        print("rag  PGVector left out: --pgvector PYTHON, or AGENTKIT_BENCH_PGVECTOR")
 
 
 def _tell_built(system: System, chunks: int) -> None:
@@ -174,8 +192,7 @@ def main() -> None:
     parser.add_argument("--pgvector", default=os.environ.get("AGENTKIT_BENCH_PGVECTOR"), metavar="PYTHON")
     parser.add_argument("--keep", type=Path, metavar="FOLDER")
     parser.add_argument("--only", default="", metavar="NAMES")
-    given = parser.parse_args()
-    rag_bench(given.chunks, given.pgvector, given.keep, given.only)
+    rag_bench(**vars(parser.parse_args()))
 
 
 if __name__ == "__main__":

@@ -68,15 +68,16 @@ def _make_users(data: Path, port: str) -> None:
         for user, rights in USERS.items():
             admin.execute(f"create role {user} login {rights} password '{PASSWORD}'")
             admin.execute(sql.SQL("create database {} owner {}").format(*map(sql.Identifier, (user, user))))
+    with _first_connection(data, port, "maker") as admin:
+        # only a superuser may, on most servers
+        admin.execute("create extension vector")
 
 
-def _first_connection(data: Path, port: str) -> psycopg.Connection:
+def _first_connection(data: Path, port: str, database: str = "postgres") -> psycopg.Connection:
     deadline = time.monotonic() + 20
     while True:
         try:
-            return psycopg.connect(
-                host=str(data), port=port, user=cluster.SUPERUSER, dbname="postgres", autocommit=True
-            )
+            return psycopg.connect(host=str(data), port=port, user=cluster.SUPERUSER, dbname=database, autocommit=True)
         except psycopg.OperationalError:
             assert time.monotonic() < deadline
             time.sleep(0.05)

@@ -27,6 +27,7 @@ _SHORT = 0.3
 """Share of the size below which a section is joined with the next."""
 _HEAD = 0.1
 _CHARACTERS_OF_A_TOKEN = 4
+_ROOM, _STEP = 1.15, 20
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Splitting:
 
 
 AUTO = Splitting()
-RECIPE = f"reading {VERSION}, splitting 1, auto 1000/200"
+RECIPE = f"reading {VERSION}, splitting 2, auto 1000/200"
 """Changes with whatever changes the chunks of the same file."""
 
 
@@ -102,10 +103,10 @@ def _same(pair: tuple[str, str]) -> bool:
 
 
 def _cut(piece: Piece, how: Splitting, language: str | None) -> Iterator[Chunk]:
-    """Blocks without overlap, whose places are certain; each begins within the block before it."""
+    """Blocks without overlap, whose places are certain; each chunk begins within the block before its own."""
     text = piece.text
     at = 0
-    for block in _splitter(how, language).split_text(text) if text.strip() else ():
+    for block in _splitter(how, language, _block(how, text)).split_text(text) if text.strip() else ():
         end = at + len(block)
         start = _overlap_start(text, at, how)
         shown = text[start:end]
@@ -129,12 +130,25 @@ def _overlap_start(text: str, at: int, how: Splitting) -> int:
     return first
 
 
+def _block(how: Splitting, text: str) -> int:
+    """The size of blocks: all of a text that fits, else blocks of like size, so that no short rest is left over."""
+    length, most = _count(how)(text), how.size - how.overlap
+    if length <= how.size:
+        return how.size
+    blocks = -(-length // most)
+    # blocks end at borders of sentences: without room for that there would be one more
+    return min(most, _STEP * -(-int(length / blocks * _ROOM) // _STEP))
+
+
+def _count(how: Splitting) -> Callable[[str], int]:
+    return how.count or (_tokens if how.kind == "token" else len)
+
+
 @lru_cache(maxsize=64)
-def _splitter(how: Splitting, language: str | None) -> RecursiveCharacterTextSplitter:
+def _splitter(how: Splitting, language: str | None, size: int) -> RecursiveCharacterTextSplitter:
     from langchain_text_splitters import Language, RecursiveCharacterTextSplitter
 
-    count = how.count or (_tokens if how.kind == "token" else len)
-    size = how.size - how.overlap
+    count = _count(how)
     if language:
         return RecursiveCharacterTextSplitter.from_language(
             Language(language), chunk_size=size, chunk_overlap=0, strip_whitespace=False, length_function=count

@@ -49,6 +49,17 @@ def test_no_chunk_is_longer_than_the_size_and_neighbours_overlap(kind: Kind) -> 
     assert all(40 < o <= 60 for o in overlaps)
 
 
+def test_what_fits_is_not_cut_and_no_short_rest_is_left_over() -> None:
+    sentence = "The oak bears acorns in autumn. "
+    for count in (28, 31):
+        (chunk,) = split(Source("a.txt", "d", (Piece(sentence * count),)))
+        assert len(chunk.text) == len(sentence) * count - 1
+    for count in (32, 40, 54, 80):
+        lengths = [len(c.text) for c in split(Source("a.txt", "d", (Piece(sentence * count),)))]
+        assert max(lengths) <= 1_000
+        assert min(lengths) > 0.5 * max(lengths), lengths
+
+
 def test_pages_are_never_joined_and_keep_their_numbers() -> None:
     pages = placed([Piece("short one", 1), Piece("short two", 2), Piece("x " * 900, 3)])
     chunks = split(Source("a.pdf", "d", pages))

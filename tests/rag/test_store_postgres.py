@@ -101,11 +101,12 @@ def bm25(texts: list[str], query: str) -> list[float]:
     return [sum(weight(word, c) for word in query.split()) for c in counts]
 
 
-@pytest.mark.parametrize("longest", [statements.LIST, 5])
+@pytest.mark.parametrize(("whole", "most", "longest"), [(10_000, 5_000, 1_000), (0, 5_000, 1_000), (0, 5, 5)])
 def test_scores_are_bm25_also_where_lists_of_postings_are_cut(
-    collection: Any, monkeypatch: pytest.MonkeyPatch, longest: int
+    collection: Any, monkeypatch: pytest.MonkeyPatch, whole: int, most: int, longest: int
 ) -> None:
-    monkeypatch.setattr(statements, "LIST", longest)
+    for name, value in (("WHOLE", whole), ("POSTINGS", most), ("LIST", longest)):
+        monkeypatch.setattr(statements, name, value)
     postgres._plain.cache_clear()
     rng = random.Random(1)
     texts = [sentence(rng, rng.randrange(5, 30)) for _ in range(60)]
@@ -248,12 +249,11 @@ def filled(collection: Any, chunks: int) -> Any:
     return random_vectors / np.linalg.norm(random_vectors, axis=1, keepdims=True)
 
 
-@pytest.mark.parametrize("kind", ["exact", "hnsw", "hnsw_halfvec"])
+@pytest.mark.parametrize("kind", ["exact", "hnsw"])
 def test_each_kind_of_index_comes_with_its_size_and_finds_the_nearest(
     collection: Any, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     monkeypatch.setattr(indexes, "EXACT_BELOW", 10_000 if kind == "exact" else 500)
-    monkeypatch.setattr(indexes, "HALF_FROM", 800 if kind == "hnsw_halfvec" else 50_000)
     monkeypatch.setattr(postgres, "FEW", 100)
     vectors = filled(collection, 1_000)
     assert collection.info().index == kind
@@ -271,6 +271,19 @@ def test_each_kind_of_index_comes_with_its_size_and_finds_the_nearest(
         connection.execute("set local enable_seqscan = off")
         plan = connection.execute(b"explain " + statement).fetchall()
     assert ("_hnsw" in " ".join(str(row) for row in plan)) is (kind != "exact")
+
+
+def test_removed_vectors_do_not_take_the_places_of_others(collection: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(indexes, "EXACT_BELOW", 5)
+    source, chunks, _ = entry("old.md", *(f"text {i}" for i in range(300)))
+    near = np.ones(DIMENSION)
+    collection.put(source, chunks, np.tile(near, (300, 1)) + np.random.default_rng(1).normal(size=(300, DIMENSION)) / 9)
+    collection.put_all([entry(f"{i}.md", f"zebra {i}") for i in range(60)])
+    collection.settle()
+    collection.remove(["old.md"])
+    assert collection.info().index == "hnsw"
+    for mode in ("dense", "hybrid"):
+        assert len(collection.search("quartz", near, 20, mode)) == 20, mode
 
 
 def test_vectors_of_more_than_2000_dimensions_have_an_index(store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -357,7 +370,7 @@ def test_the_search_is_one_statement(collection: Any, monkeypatch: pytest.Monkey
     sent: list[bytes] = []
     original = postgres.PostgresCollection._query
     monkeypatch.setattr(
-        postgres.PostgresCollection, "_query", lambda self, s, v: (sent.append(s), original(self, s, v))[1]
+        postgres.PostgresCollection, "_query", lambda self, s, *more: (sent.append(s), original(self, s, *more))[1]
     )
     collection.search("zebra", vector("zebra"))
     assert len(sent) == 1

@@ -58,7 +58,7 @@ class Hit:
 
 @dataclass(frozen=True)
 class CollectionInfo:
-    """What a collection holds. `index`: exact, hnsw or hnsw_halfvec; `bytes`: on disk, indexes included."""
+    """What a collection holds. `index`: exact or hnsw; `bytes`: on disk, indexes included."""
 
     name: str
     embedding: EmbeddingModel

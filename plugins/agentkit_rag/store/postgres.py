@@ -34,7 +34,7 @@ from agentkit_rag.store.filters import condition
 from agentkit_rag.store.neighbours import joined
 from agentkit_rag.store.parameters import Parameter
 from agentkit_rag.store.ranking import diversified
-from agentkit_rag.store.vectors import matrix, text_digest
+from agentkit_rag.store.vectors import text_digest, unit
 from agentkit_rag.store.words import clean, separated
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 FEW = 5_000
 """So many chunks or fewer that meet a filter are all compared with the query: the index would find them late."""
 _FRESH_SECONDS = 2.0
-_prepared: WeakKeyDictionary[Connection, int] = WeakKeyDictionary()
+_prepared: WeakKeyDictionary[Connection, tuple[int, bool | None]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,11 @@ class _State:
     index: str
     sources: int
     chunks: int
+
+    @property
+    def whole(self) -> bool:
+        """True if all postings of a query can be read."""
+        return self.chunks <= statements.WHOLE
 
 
 def open_store(settings: Settings, storage: Storage) -> PostgresStore:
@@ -188,22 +193,36 @@ class PostgresCollection:
         if mode != "lexical":
             if vector is None:
                 raise CollectionError(f"The mode {mode!r} needs the query's vector; 'lexical' does without.")
-            (row,) = matrix([vector], 1, self.embedding.dimension, "the query")
-            values["vector"] = Parameter(row)
+            values["vector"] = Parameter(unit(vector, self.embedding.dimension))
         return values
 
     def _found(self, mode: str, values: dict[str, Any], filters: Filters | None, k: int) -> list[dict[str, Any]]:
         """The rows of a search. Asked again once if the collection was made anew meanwhile."""
         fades = "half_life" in values
         if not filters:
-            return self._searched(lambda s: _plain(s.tables, mode, s.index, fades, k), values)
+            return self._unfiltered(mode, values, fades, k)
         where, given = condition(filters)
         few = self._few(where, given) if mode != "lexical" else False
 
         def statement(state: _State) -> bytes:
-            return statements.search(state.tables, mode, state.index, condition=where, few=few, fades=fades, k=k)
+            return statements.search(
+                state.tables, mode, state.index, condition=where, few=few, fades=fades, whole=state.whole, k=k
+            )
 
-        return self._searched(statement, values | given)
+        return self._searched(statement, values | given, iterative=True)
+
+    def _unfiltered(self, mode: str, values: dict[str, Any], fades: bool, k: int) -> list[dict[str, Any]]:
+        def statement(state: _State) -> bytes:
+            return _plain(state.tables, mode, state.index, fades, state.whole, k)
+
+        wanted = statements.nearest(mode, k, fades)
+        rows = self._searched(statement, values, iterative=wanted > self.ef_search)
+        state = self.state()
+        if mode == "lexical" or state.index == "exact":
+            return rows
+        # vectors of removed chunks are in the index until it is cleaned, and take the places of others
+        short = (rows[0]["near"] if rows else 0) < min(wanted, state.chunks)
+        return self._searched(statement, values, iterative=True) if short else rows
 
     def _few(self, where: Any, given: dict[str, Any]) -> bool:
         number = psycopg.sql.Literal(FEW + 1)
@@ -298,31 +317,35 @@ class PostgresCollection:
     def _read(self, statement: Any, values: Any = None, **more: Any) -> list[dict[str, Any]]:
         return self._searched(lambda state: state.tables.fill(statement, **more), values or {})
 
-    def _searched(self, statement: Callable[[_State], bytes], values: dict[str, Any]) -> list[dict[str, Any]]:
+    def _searched(
+        self, statement: Callable[[_State], bytes], values: dict[str, Any], iterative: bool | None = None
+    ) -> list[dict[str, Any]]:
         try:
-            return persistently(lambda: self._query(statement(self.state()), values))
+            return persistently(lambda: self._query(statement(self.state()), values, iterative))
         except (psycopg.errors.UndefinedTable, psycopg.errors.DataException):
             # made or embedded anew by another process in the last two seconds
             state = self.state(fresh=True)
         try:
-            return persistently(lambda: self._query(statement(state), values))
+            return persistently(lambda: self._query(statement(state), values, iterative))
         except psycopg.errors.DataException as error:
             raise CollectionError(
                 f"Collection {self.name!r} has vectors of {state.embedding.model!r} ({state.embedding.dimension} "
                 f"dimensions); this search does not fit it: {first_line(error, {})}."
             ) from None
 
-    def _query(self, statement: bytes, values: dict[str, Any]) -> list[dict[str, Any]]:
+    def _query(self, statement: bytes, values: dict[str, Any], iterative: bool | None) -> list[dict[str, Any]]:
+        """The rows of a statement; `iterative`: how the index is searched, None if it is not."""
         with self.pool.connection() as connection:
-            if _prepared.get(connection) != self.ef_search:
-                connection.execute(indexes.session(self.ef_search), prepare=False)
-                _prepared[connection] = self.ef_search
+            wanted = self.ef_search, iterative
+            if iterative is not None and _prepared.get(connection) != wanted:
+                connection.execute(indexes.session(self.ef_search, iterative), prepare=False)
+                _prepared[connection] = wanted
             return connection.execute(statement, values).fetchall()
 
 
 @lru_cache(maxsize=256)
-def _plain(own: tables.Tables, mode: str, index: str, fades: bool, k: int) -> bytes:
-    return statements.search(own, mode, index, fades=fades, k=k)
+def _plain(own: tables.Tables, mode: str, index: str, fades: bool, whole: bool, k: int) -> bytes:
+    return statements.search(own, mode, index, fades=fades, whole=whole, k=k)
 
 
 def _hit(row: dict[str, Any]) -> Hit:

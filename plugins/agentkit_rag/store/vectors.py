@@ -37,6 +37,19 @@ def matrix(vectors: Any, rows: int, dimension: int, what: str) -> Any:
     return found / np.where(lengths > 0, lengths, 1)
 
 
+def unit(vector: Any, dimension: int) -> Any:
+    """A query's vector as float32 of length 1. Raises CollectionError if it does not fit."""
+    import numpy as np
+
+    try:
+        found = np.asarray(vector, dtype=np.float32)
+    except (TypeError, ValueError):
+        found = np.empty(0, np.float32)
+    length = float(np.dot(found, found)) ** 0.5 if found.shape == (dimension,) else 0.0
+    # what is odd is looked at more closely: a search should not wait for that
+    return found / length if 0 < length < np.inf else matrix([vector], 1, dimension, "the query")[0]
+
+
 def modified(source: Source) -> dt.datetime | None:
     """When a source was last changed: its metadata `modified`, a time in seconds since 1970 or an ISO date."""
     given = source.metadata.get("modified")
