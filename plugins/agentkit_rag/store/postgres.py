@@ -32,7 +32,7 @@ from agentkit_rag.store.contract import (
 )
 from agentkit_rag.store.filters import condition
 from agentkit_rag.store.neighbours import joined
-from agentkit_rag.store.parameters import Parameter
+from agentkit_rag.store.parameters import HalfParameter, Parameter
 from agentkit_rag.store.ranking import diversified
 from agentkit_rag.store.vectors import text_digest, unit
 from agentkit_rag.store.words import clean, separated
@@ -193,7 +193,8 @@ class PostgresCollection:
         if mode != "lexical":
             if vector is None:
                 raise CollectionError(f"The mode {mode!r} needs the query's vector; 'lexical' does without.")
-            values["vector"] = Parameter(unit(vector, self.embedding.dimension))
+            found = unit(vector, self.embedding.dimension)
+            values |= {"vector": Parameter(found), "half": HalfParameter(found)}
         return values
 
     def _found(self, mode: str, values: dict[str, Any], filters: Filters | None, k: int) -> list[dict[str, Any]]:
