@@ -273,14 +273,24 @@ class PostgresCollection:
         )
         return [_hit(row) for row in rows]
 
+    @property
+    def settled(self) -> bool:
+        """False if the size asks for another index than there is: a run was cut, or many small ones added up."""
+        state = self.state(fresh=True)
+        return indexes.wanted(state.chunks, state.index) == state.index
+
     def settle(self, anew: bool = False) -> None:
         """Build the index that the size asks for, and refresh statistics: called after many changes.
 
         `anew`: also if there is such an index already.
         """
-        own = self.state(fresh=True).tables
-        with self.pool.connection() as connection:
-            indexes.settle(connection, own, anew)
+
+        def once() -> None:
+            own = self.state(fresh=True).tables
+            with self.pool.connection() as connection:
+                indexes.settle(connection, own, anew)
+
+        persistently(once)
         self._state = None
 
     def info(self) -> CollectionInfo:

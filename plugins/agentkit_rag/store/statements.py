@@ -86,7 +86,9 @@ _DENSE: LiteralString = """
         select v.chunk, {distance} as distance from {vectors} v {where_allowed}
         order by {distance} limit {nearest}
     ),
-    dense as (select chunk, -distance as score, row_number() over () as rank from nearest)
+    dense as (
+        select chunk, -distance as score, row_number() over (order by distance, chunk) as rank from nearest
+    )
 """
 
 _FUSED: LiteralString = """
