@@ -1,6 +1,6 @@
 """`make bench`: how fast agentkit is, always as a ratio against a named baseline in the same run.
 
-python -m evals.bench [startup] [turn] [threads] [first-token] [predict] [overhead] [guard] [sql]
+python -m evals.bench [startup] [turn] [threads] [first-token] [predict] [overhead] [guard] [sql] [rag]
 """
 
 from __future__ import annotations
@@ -223,6 +223,13 @@ def sql() -> None:
     sql_bench([])
 
 
+def rag() -> None:
+    """Collections against Chroma and bm25s: queries a second, p95, ingest, index build, memory. 5,000 chunks."""
+    from evals.bench_rag import rag_bench
+
+    rag_bench()
+
+
 def timed(work: Callable[[], object]) -> float:
     """Seconds that the work takes."""
     start = time.perf_counter()
@@ -239,6 +246,7 @@ BENCHES = {
     "overhead": overhead,
     "guard": guard,
     "sql": sql,
+    "rag": rag,
 }
 
 if __name__ == "__main__":
