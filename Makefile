@@ -41,7 +41,7 @@ bench: model ## measure; figures go into docs/benchmarks.md
 
 pins: $(READY) ## write requirements.txt anew from pyproject.toml
 	$(BIN)/pip install -q uv
-	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --all-extras --group dev --upgrade \
+	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --extra local --extra ml --extra rag --group dev --upgrade \
 		--generate-hashes --no-emit-index-url --no-annotate --no-header -q -o requirements.txt
 
 clean: ## remove what was built

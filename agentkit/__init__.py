@@ -25,10 +25,12 @@ if TYPE_CHECKING:
     from agentkit.settings import Settings as Settings
     from agentkit.settings import load_settings as load_settings
     from agentkit.specs import DatabaseSpec as DatabaseSpec
+    from agentkit.specs import EmbeddingSpec as EmbeddingSpec
     from agentkit.specs import MiddlewareSpec as MiddlewareSpec
     from agentkit.specs import ModelSpec as ModelSpec
     from agentkit.specs import PromptSource as PromptSource
     from agentkit.specs import ToolSpec as ToolSpec
+    from agentkit.specs import VectorStoreSpec as VectorStoreSpec
 
 __version__ = "0.1.0"
 
@@ -37,7 +39,15 @@ _HOME_OF = {
     "agentkit.context": ("Decision", "RunContext", "ToolCall", "ToolContext"),
     "agentkit.results": ("Figure", "File", "Table", "TextResult", "ToolResult"),
     "agentkit.settings": ("Settings", "load_settings"),
-    "agentkit.specs": ("DatabaseSpec", "MiddlewareSpec", "ModelSpec", "PromptSource", "ToolSpec"),
+    "agentkit.specs": (
+        "DatabaseSpec",
+        "EmbeddingSpec",
+        "MiddlewareSpec",
+        "ModelSpec",
+        "PromptSource",
+        "ToolSpec",
+        "VectorStoreSpec",
+    ),
 }
 _MODULE_OF = {name: module for module, names in _HOME_OF.items() for name in names}
 

@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agentkit import models
+from agentkit import embeddings, models
 from agentkit.context import cancellation
 from agentkit.datasets import Dataset, Workspace, open_dataset, resolve_name
 from agentkit.errors import AgentkitError, Cancelled, ToolFailed
@@ -26,6 +26,7 @@ from agentkit.storage import Storage
 from agentkit.toolbox import Toolbox
 
 if TYPE_CHECKING:
+    from langchain_core.embeddings import Embeddings
     from langchain_core.language_models import BaseChatModel
 
     from agentkit.databases import Databases, ToolDatabases
@@ -51,6 +52,8 @@ class Services:
         self.toolbox = Toolbox(self.plugins)
         self._model = model
         self._prompts = prompts
+        self._embeddings: dict[str, Embeddings] = {}
+        self._vector_stores: dict[str, Any] = {}
 
     @property
     def model_given(self) -> bool:
@@ -82,6 +85,21 @@ class Services:
         if not (self._model is None or isinstance(self._model, str)):
             return False
         return models.spec_of(self.model_name, self.plugins).remote
+
+    def embeddings(self, name: str | None = None) -> Embeddings:
+        """The embeddings of this name (None: those that the settings choose)."""
+        chosen = embeddings.choose(self.settings, name)
+        if chosen not in self._embeddings:
+            self._embeddings[chosen] = embeddings.create(chosen, self.settings, self.plugins)
+        return self._embeddings[chosen]
+
+    def vector_store(self, kind: str) -> Any:
+        """The store of document collections of this kind, opened once."""
+        if kind not in self._vector_stores:
+            from agentkit.vector_stores import open_store
+
+            self._vector_stores[kind] = open_store(kind, self.settings, self.plugins, self.storage)
+        return self._vector_stores[kind]
 
     @cached_property
     def storage(self) -> Storage:
@@ -137,6 +155,12 @@ class CallContext:
     @property
     def model(self) -> BaseChatModel:
         return self.services.model
+
+    def embeddings(self, name: str | None = None) -> Embeddings:
+        return self.services.embeddings(name)
+
+    def vector_store(self, kind: str) -> Any:
+        return self.services.vector_store(kind)
 
     def path(self, name: str) -> Path:
         return self.services.workspace.path(name)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
+    from langchain_core.embeddings import Embeddings
     from langchain_core.language_models import BaseChatModel
 
     from agentkit.databases import ToolDatabases
@@ -41,6 +42,15 @@ class ToolContext(Protocol):
     @property
     def model(self) -> BaseChatModel:
         """The chat model of this run, made on first use."""
+
+    def embeddings(self, name: str | None = None) -> Embeddings:
+        """The embeddings `provider:name` (None: those that the settings choose), made on first use.
+
+        Raises ModelNotFound, ProviderError (a key is missing), MissingExtra.
+        """
+
+    def vector_store(self, kind: str) -> Any:
+        """The store of document collections of this kind (docs/retrieval-store.md). Raises BadInput for none."""
 
     @property
     def by_model(self) -> bool:

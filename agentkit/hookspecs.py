@@ -15,7 +15,15 @@ if TYPE_CHECKING:
     from agentkit.context import Decision, RunContext, ToolCall
     from agentkit.events import Event
     from agentkit.settings import Settings
-    from agentkit.specs import DatabaseSpec, MiddlewareSpec, ModelSpec, PromptSource, ToolSpec
+    from agentkit.specs import (
+        DatabaseSpec,
+        EmbeddingSpec,
+        MiddlewareSpec,
+        ModelSpec,
+        PromptSource,
+        ToolSpec,
+        VectorStoreSpec,
+    )
 
 PROJECT = "agentkit"
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -30,6 +38,16 @@ def register_tools(settings: Settings) -> Iterable[ToolSpec]:  # type: ignore[em
 @hookspec
 def register_models(settings: Settings) -> Iterable[ModelSpec]:  # type: ignore[empty-body]
     """Offer providers of chat models, the `provider` in `provider:name`."""
+
+
+@hookspec
+def register_embeddings(settings: Settings) -> Iterable[EmbeddingSpec]:  # type: ignore[empty-body]
+    """Offer providers of embeddings, the `provider` in `provider:name`."""
+
+
+@hookspec
+def register_vector_stores(settings: Settings) -> Iterable[VectorStoreSpec]:  # type: ignore[empty-body]
+    """Offer stores of document collections, by their kind."""
 
 
 @hookspec

@@ -26,7 +26,15 @@ from agentkit.entry_points import EntryPoint, entry_points
 from agentkit.errors import PluginError, suggest, warn
 from agentkit.redaction import redact
 from agentkit.settings import Settings
-from agentkit.specs import DatabaseSpec, MiddlewareSpec, ModelSpec, PromptSource, ToolSpec
+from agentkit.specs import (
+    DatabaseSpec,
+    EmbeddingSpec,
+    MiddlewareSpec,
+    ModelSpec,
+    PromptSource,
+    ToolSpec,
+    VectorStoreSpec,
+)
 
 GROUP = "agentkit"
 PACKAGE = "agentkit-ml"
@@ -78,6 +86,8 @@ class Plugins:
         self.reports: dict[str, PluginReport] = {}
         self.tools: dict[str, Given[ToolSpec]] = {}
         self.models: dict[str, Given[ModelSpec]] = {}
+        self.embeddings: dict[str, Given[EmbeddingSpec]] = {}
+        self.vector_stores: dict[str, Given[VectorStoreSpec]] = {}
         self.databases: dict[str, Given[DatabaseSpec]] = {}
         self.prompts: list[Given[PromptSource]] = []
         self.middleware: dict[str, Given[MiddlewareSpec]] = {}
@@ -185,6 +195,8 @@ class Plugins:
         tables: list[tuple[str, type[Any], str, dict[str, Any]]] = [
             ("register_tools", ToolSpec, "name", self.tools),
             ("register_models", ModelSpec, "provider", self.models),
+            ("register_embeddings", EmbeddingSpec, "provider", self.embeddings),
+            ("register_vector_stores", VectorStoreSpec, "kind", self.vector_stores),
             ("register_databases", DatabaseSpec, "kind", self.databases),
             ("register_middleware", MiddlewareSpec, "name", self.middleware),
         ]
@@ -237,11 +249,19 @@ class Plugins:
         return implementations
 
     def _snapshot(self) -> tuple[Any, ...]:
-        tables = (self.tools, self.models, self.databases, self.middleware, self.commands)
-        return [dict(table) for table in tables], list(self.prompts)
+        return [dict(table) for table in self._tables()], list(self.prompts)
 
     def _restore(self, before: tuple[Any, ...]) -> None:
-        (self.tools, self.models, self.databases, self.middleware, self.commands), self.prompts = before
+        tables, self.prompts = before
+        for table, content in zip(self._tables(), tables, strict=True):
+            table.clear()
+            table.update(content)
+
+    def _tables(self) -> tuple[dict[str, Any], ...]:
+        return (
+            self.tools, self.models, self.embeddings, self.vector_stores, self.databases, self.middleware,
+            self.commands,
+        )  # fmt: skip
 
     def _require_enabled(self) -> None:
         """A plugin that was asked for by name or handed over must be there and work; strict mode asks for all."""

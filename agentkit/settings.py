@@ -127,6 +127,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     home: Path
     model: str | None = None
     fallbacks: tuple[str, ...] = ()
+    embeddings: str | None = None
     database_url: str | None = None
     strict_plugins: bool = False
     plugins: PluginSettings = PluginSettings()
@@ -208,7 +209,12 @@ def _content(path: Path) -> bytes:
 
 
 def _environment() -> dict[str, Any]:
-    names = {"AGENTKIT_MODEL": "model", "AGENTKIT_HOME": "home", "AGENTKIT_DATABASE_URL": "database_url"}
+    names = {
+        "AGENTKIT_MODEL": "model",
+        "AGENTKIT_EMBEDDINGS": "embeddings",
+        "AGENTKIT_HOME": "home",
+        "AGENTKIT_DATABASE_URL": "database_url",
+    }
     found: dict[str, Any] = {key: os.environ[name] for name, key in names.items() if os.environ.get(name)}
     if os.environ.get("AGENTKIT_STRICT_PLUGINS", "").lower() in ("1", "true", "yes"):
         found["strict_plugins"] = True
@@ -223,10 +229,7 @@ def _risky(values: dict[str, Any]) -> list[str]:
         found.append("plugins.paths")
     if isinstance(workspace, dict):
         found += [f"workspace.{k}" for k in ("root", "allow") if workspace.get(k)]
-    if "://" in str(values.get("model", "")):
-        found.append("model")
-    if "://" in str(values.get("fallbacks", "")):
-        found.append("fallbacks")
+    found += [key for key in ("model", "fallbacks", "embeddings") if "://" in str(values.get(key, ""))]
     databases = values.get("databases")
     if isinstance(databases, dict):
         found += [f"databases.{name}" for name, database in databases.items() if _leads_out(database)]

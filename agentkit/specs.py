@@ -65,6 +65,23 @@ class ModelSpec:
 
 
 @dataclass(frozen=True)
+class EmbeddingSpec:
+    """A provider of embeddings, which make a vector of a text.
+
+    `target` names a function `(name: str, settings: Settings) -> Embeddings` (LangChain); `name` is what follows
+    `provider:`, '' for the provider's default. What it gives should have the attributes `model_name`, and `dimension`
+    and `normalised` where they are known. `key_variable` is the environment variable that holds the key, `remote` says
+    whether texts leave the machine. A key alone never chooses a provider: vectors of two models cannot be compared.
+    """
+
+    provider: str
+    target: str
+    summary: str
+    key_variable: str | None = None
+    remote: bool = True
+
+
+@dataclass(frozen=True)
 class DatabaseSpec:
     """A kind of database.
 
@@ -78,6 +95,19 @@ class DatabaseSpec:
     schemes: tuple[str, ...]
     summary: str
     suffixes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class VectorStoreSpec:
+    """A store of document collections, chosen with `[rag] store = "kind"`.
+
+    `target` names a function `(settings: Settings, storage: Storage) -> Store`; docs/retrieval-store.md has the
+    contract of a store and its collections.
+    """
+
+    kind: str
+    target: str
+    summary: str
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """`make bench`: how fast agentkit is, always as a ratio against a named baseline in the same run.
 
-python -m evals.bench [startup] [turn] [threads] [first-token] [predict] [overhead]
+python -m evals.bench [startup] [turn] [threads] [first-token] [predict] [overhead] [rag]
 """
 
 from __future__ import annotations
@@ -209,6 +209,13 @@ def overhead() -> None:
     overhead_bench()
 
 
+def rag() -> None:
+    """Collections against Chroma and bm25s: queries a second, p95, ingest, index build, memory. 5,000 chunks."""
+    from evals.bench_rag import rag_bench
+
+    rag_bench()
+
+
 def timed(work: Callable[[], object]) -> float:
     """Seconds that the work takes."""
     start = time.perf_counter()
@@ -223,6 +230,7 @@ BENCHES = {
     "first-token": first_token,
     "predict": predict,
     "overhead": overhead,
+    "rag": rag,
 }
 
 if __name__ == "__main__":

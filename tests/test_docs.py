@@ -59,7 +59,9 @@ def test_each_plugin_of_docs_plugins_loads_and_all_it_gives_can_be_used(
     assert all(isinstance(c, click.Command) for c in commands)
     databases = [resolve(g.spec.target) for g in plugins.databases.values()]
     hooks = [h for h in ("review_tool_call", "on_event") if f"def {h}(" in EXAMPLES[name]]
-    assert tools or models or databases or middleware or commands or plugins.prompts or hooks
+    embeddings = [resolve(g.spec.target)("", settings).embed_query("oak") for g in plugins.embeddings.values()]
+    stores = [resolve(g.spec.target) for g in plugins.vector_stores.values()]
+    assert tools or models or embeddings or stores or databases or middleware or commands or plugins.prompts or hooks
     monkeypatch.delitem(sys.modules, f"agentkit_plugin_{name}")
 
 

@@ -10,22 +10,28 @@ from typing import Any
 import click
 import pytest
 from langchain.agents.middleware import AgentMiddleware
+from langchain_core.embeddings import Embeddings
 from langchain_core.language_models import BaseChatModel
 
 from agentkit import (
     Agent,
     Decision,
+    EmbeddingSpec,
     MiddlewareSpec,
     ModelSpec,
     PromptSource,
     RunContext,
     Settings,
     ToolCall,
+    ToolContext,
     ToolResult,
     ToolSpec,
+    VectorStoreSpec,
     hookimpl,
     load_settings,
 )
+from agentkit.embeddings import describe
+from agentkit.errors import BadInput, ModelNotFound
 from agentkit.events import Event, Finished, TextDelta, ToolFinished, ToolStarted
 from agentkit.testing import ScriptedChatModel, call
 
@@ -96,6 +102,97 @@ def test_hook_register_models(workspace: Path) -> None:
         reply = agent.ask("who are you?")
     assert reply.text == f"I am parrot-7 in {workspace.name}"
     assert reply.model == "echo:parrot-7"
+
+
+class Wordlengths(Embeddings):
+    """A vector of two: characters and words."""
+
+    model_name, dimension, normalised = "lengths", 2, False
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        return [[float(len(t)), float(len(t.split()))] for t in texts]
+
+    def embed_query(self, text: str) -> list[float]:
+        return self.embed_documents([text])[0]
+
+
+def wordlengths(name: str, settings: Settings) -> Embeddings:
+    made = Wordlengths()
+    made.model_name = f"lengths-{name or 'default'}-{settings.folder.name}"
+    return made
+
+
+class Measured(ToolResult):
+    model: str
+    vector: list[float]
+
+    def brief(self) -> str:
+        return f"{self.model}: {self.vector}"
+
+
+def measure(text: str, *, ctx: ToolContext) -> Measured:
+    """Embed a text."""
+    found = ctx.embeddings()
+    assert ctx.embeddings() is found, "made once"
+    return Measured(model=describe(found).model, vector=found.embed_query(text))
+
+
+def test_hook_register_embeddings(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Lengths:
+        @hookimpl
+        def register_embeddings(self) -> list[EmbeddingSpec]:
+            return [EmbeddingSpec("lengths", f"{__name__}:wordlengths", "Lengths", remote=False)]
+
+        @hookimpl
+        def register_tools(self) -> list[ToolSpec]:
+            return [ToolSpec("measure", f"{__name__}:measure", "Embed a text")]
+
+    (workspace / "agentkit.toml").write_text('embeddings = "lengths:a"\n')
+    with Agent(ScriptedChatModel(script=["hi"]), plugins=[Lengths()]) as agent:
+        assert agent.call("measure", text="an oak") == Measured(model=f"lengths-a-{workspace.name}", vector=[6, 2])
+    monkeypatch.setenv("AGENTKIT_EMBEDDINGS", "lengths")
+    with Agent(ScriptedChatModel(script=["hi"]), plugins=[Lengths()], settings=load_settings()) as agent:
+        assert agent.call("measure", text="elm").model == f"lengths-default-{workspace.name}"  # type: ignore[attr-defined]
+    with (
+        Agent(ScriptedChatModel(script=["hi"]), settings=load_settings(embeddings="lenghts:a")) as agent,
+        pytest.raises(ModelNotFound, match=r"no plugin offers 'lenghts'"),
+    ):
+        agent.services.embeddings()
+
+
+class Shelf:
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+
+    def names(self) -> list[str]:
+        return [f"books of {self.folder}"]
+
+
+def open_shelf(settings: Settings, storage: Any) -> Shelf:
+    assert storage.url
+    return Shelf(settings.folder.name)
+
+
+def look(*, ctx: ToolContext) -> Planted:
+    """Tell the collections on the shelf."""
+    assert ctx.vector_store("shelf") is ctx.vector_store("shelf"), "opened once"
+    return Planted(tree=ctx.vector_store("shelf").names()[0])
+
+
+def test_hook_register_vector_stores(workspace: Path) -> None:
+    class Shelves:
+        @hookimpl
+        def register_vector_stores(self) -> list[VectorStoreSpec]:
+            return [VectorStoreSpec("shelf", f"{__name__}:open_shelf", "A shelf")]
+
+        @hookimpl
+        def register_tools(self) -> list[ToolSpec]:
+            return [ToolSpec("look", f"{__name__}:look", "Look at the shelf")]
+
+    with Agent(ScriptedChatModel(script=["hi"]), plugins=[Shelves()]) as agent:
+        assert agent.call("look").tree == f"books of {workspace.name}"  # type: ignore[attr-defined]
+        with pytest.raises(BadInput, match=r"'shelv'\. The nearest name is 'shelf'"):
+            agent.services.vector_store("shelv")
 
 
 def test_hook_register_prompts(workspace: Path) -> None:

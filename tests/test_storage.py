@@ -6,9 +6,7 @@ import asyncio
 import contextlib
 import fcntl
 import os
-import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -17,20 +15,19 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import psycopg
 import pytest
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import empty_checkpoint
-from psycopg import sql
 
 from agentkit.errors import StorageError
 from agentkit.postgres import cluster, schema
 from agentkit.settings import Settings
 from agentkit.storage import Storage
+from tests.given_server import given_server as started_server
+from tests.given_server import url as given_url
 
-PASSWORD = "p@ss/word:%"
 CLIENT = """
 import sys, time
 from pathlib import Path
@@ -412,49 +409,9 @@ def test_mlflow_tracks_beside_agentkit(own_home: Path, monkeypatch: pytest.Monke
 
 @pytest.fixture(scope="module")
 def given_server() -> Iterator[str]:
-    """A server over TCP with a password, as somebody else would run it: the port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
-    with tempfile.TemporaryDirectory(prefix="given-") as folder:
-        Path(folder).chmod(0o755)
-        data = Path(folder) / "data"
-        cluster.initialise(data)
-        rules = data / "pg_hba.conf"
-        rules.write_text("local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n")
-        options = ["-c", "listen_addresses=127.0.0.1", "-c", f"port={port}", "-c", f"unix_socket_directories={data}"]
-        postgres = [str(cluster.binaries() / "postgres"), "-D", str(data), *options]
-        server = subprocess.Popen(cluster.script(cluster.identity_of(data), *postgres), stderr=subprocess.DEVNULL)
-        try:
-            _make_users(data, port)
-            yield port
-        finally:
-            server.send_signal(signal.SIGINT)
-            server.wait()
-            shutil.rmtree(data, ignore_errors=True)
-
-
-def _make_users(data: Path, port: str) -> None:
-    with _first_connection(data, port) as admin:
-        for user, rights in (("maker", "createdb"), ("plain", "nocreatedb")):
-            admin.execute(f"create role {user} login {rights} password '{PASSWORD}'")
-            admin.execute(sql.SQL("create database {} owner {}").format(*map(sql.Identifier, (user, user))))
-
-
-def _first_connection(data: Path, port: str) -> psycopg.Connection:
-    deadline = time.monotonic() + 20
-    while True:
-        try:
-            return psycopg.connect(
-                host=str(data), port=port, user=cluster.SUPERUSER, dbname="postgres", autocommit=True
-            )
-        except psycopg.OperationalError:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-
-
-def given_url(port: str, user: str) -> str:
-    return f"postgresql://{user}:{quote(PASSWORD, safe='')}@127.0.0.1:{port}/{user}"
+    """A server over TCP with a password: the port."""
+    with started_server() as port:
+        yield port
 
 
 def test_a_given_server_is_used_instead(own_home: Path, given_server: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,7 +50,7 @@ def list_models(as_json: bool) -> None:
     for entry in _entries():
         from agentkit_local.download import find
 
-        state = "ready" if find(entry) else f"`agentkit models pull {entry.name}` ({entry.size / 1e9:.1f} GB)"
+        state = "ready" if find(entry) else f"`agentkit models pull {entry.name}` ({_size(entry)})"
         rows.append(
             {
                 "name": f"local:{entry.name}",
@@ -69,11 +69,11 @@ def list_models(as_json: bool) -> None:
 @models.command()
 @click.argument("name", default="")
 def pull(name: str) -> None:
-    """Fetch an embedded model, resuming what an earlier pull left. Without NAME: the default chat model."""
-    from agentkit_local.manifest import find_entry
+    """Fetch an embedded model, resuming what an earlier pull left. Without NAME: the chat model and the embeddings."""
+    from agentkit_local.manifest import find_entries
 
-    entry = find_entry(settings(), name)
-    _fetch(entry)
+    for entry in find_entries(settings(), name):
+        _fetch(entry)
 
 
 def offer_embedded(services: Services) -> None:
@@ -86,7 +86,7 @@ def offer_embedded(services: Services) -> None:
     from agentkit_local.manifest import find_entry
 
     entry = find_entry(services.settings, name)
-    question = f"The embedded model {entry.name} ({entry.size / 1e9:.1f} GB) is not here yet. Fetch it?"
+    question = f"The embedded model {entry.name} ({_size(entry)}) is not here yet. Fetch it?"
     if find(entry) is None and click.confirm(question, default=True, err=True):
         _fetch(entry)
 
@@ -118,20 +118,27 @@ def _fetch(entry: ModelEntry) -> None:
 @click.argument("name", default="")
 @json_option
 def check(name: str, as_json: bool) -> None:
-    """Hash the file of an embedded model again and compare it with the publisher's."""
+    """Hash the file of an embedded model again and compare it with the publisher's. Without NAME: the chat model."""
     from agentkit_local.download import check as verify
-    from agentkit_local.manifest import find_entry
+    from agentkit_local.manifest import find_entries, find_entry
 
-    entry = find_entry(settings(), name)
-    right = verify(entry)
+    config = settings()
+    found = find_entries(config, name) if name else [find_entry(config)]
+    right = [verify(entry) for entry in found]
     if as_json:
-        print_json({"name": entry.name, "sha256": entry.sha256, "matches": right})
-    if not right:
-        raise DownloadError(
-            f"model {entry.name!r} is missing or damaged: `agentkit models pull {entry.name}` fetches it again."
-        )
-    if not as_json:
-        click.echo(f"{entry.name}: matches SHA-256 {entry.sha256}")
+        first = found[0]
+        print_json({"name": first.name, "sha256": first.sha256, "matches": all(right)})
+    for entry, matches in zip(found, right, strict=True):
+        if not matches:
+            raise DownloadError(
+                f"model {entry.name!r} is missing or damaged: `agentkit models pull {entry.name}` fetches it again."
+            )
+        if not as_json:
+            click.echo(f"{entry.name}: matches SHA-256 {entry.sha256}")
+
+
+def _size(entry: ModelEntry) -> str:
+    return f"{entry.size / 1e9:.1f} GB" if entry.size >= 1e8 else f"{entry.size / 1e6:.1f} MB"
 
 
 def _entries() -> list[ModelEntry]:

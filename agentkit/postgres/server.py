@@ -31,11 +31,11 @@ STOP_SECONDS = 15.0
 _SOCKET = ".s.PGSQL.5432"
 _PATH_LIMIT = 100  # bytes of a unix socket's path: at most 103 on macOS, 107 on Linux
 _LOG_LIMIT = 4 * 1024 * 1024
+_LEAST_CACHE, _MOST_CACHE = 32, 512
 _OPTIONS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
     "max_connections": "200",
-    "shared_buffers": "32MB",
     "huge_pages": "off",
     "jit": "off",
     "wal_level": "minimal",
@@ -48,6 +48,15 @@ _OPTIONS = {
 if sys.platform == "linux":
     # after a crash: one call instead of an fsync for each of 1,500 files
     _OPTIONS["recovery_init_sync_method"] = "syncfs"
+
+
+def _cache_size() -> int:
+    """Megabytes for the server's page cache, a sixteenth of the machine's. What no page fills takes no memory."""
+    try:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 20
+    except (ValueError, OSError):
+        memory = 0  # not every platform tells
+    return min(max(memory // 16, _LEAST_CACHE), _MOST_CACHE)
 
 
 class EmbeddedServer:
@@ -156,7 +165,7 @@ class EmbeddedServer:
     def _launch(self, lock: int, deadline: float) -> str:
         identity = cluster.identity_of(self.data)
         sockets = self._socket_folder(identity)
-        options = _OPTIONS | {"unix_socket_directories": f'"{sockets}"'}
+        options = _OPTIONS | {"unix_socket_directories": f'"{sockets}"', "shared_buffers": f"{_cache_size()}MB"}
         command = [str(cluster.binaries() / "postgres"), "-D", str(self.data)]
         command += [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
         with self._log() as log:

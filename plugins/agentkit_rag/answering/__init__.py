@@ -1,0 +1,1 @@
+"""Answers from passages: every claim cites what stands in a source."""

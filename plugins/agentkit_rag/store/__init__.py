@@ -1,0 +1,1 @@
+"""Collections of documents that are searched by words and by meaning."""
