@@ -1,7 +1,8 @@
-"""Which tools matter for a request, where there are many: a small model is lost among twenty descriptions.
+"""Which tools matter for a request, where there are many: a small model is lost among fourteen.
 
-The prompt's beginning names every tool in a line, in the order of registration: it is the same for all requests, and
-its state is kept. What the arguments of the chosen tools mean follows with the request, and only these are decoded.
+The prompt's beginning describes every tool, in the order of registration: it is the same for all requests, and its
+state is kept. Only the tools that share words with the request can be decoded. Of very many tools the beginning has
+only the summaries; what the arguments of the chosen ones mean then follows with the request.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from agentkit_local.mentions import words
+from agentkit_local.mentions import beginnings
 
-MANY = 12
-"""More tools than this are chosen from."""
+OFFERED = 8
+"""Up to so many tools are offered for every request; of more, those that it speaks of."""
+DESCRIBED = 20
+"""Up to so many tools are described with their arguments in the prompt's beginning."""
 CHOSEN = 6
 _ENOUGH = 2
 """A request that speaks of fewer tools than this is in words that no tool uses: all are offered then."""
@@ -24,13 +27,14 @@ def chosen(functions: Sequence[Mapping[str, Any]], request: str) -> list[str]:
     """The names of the tools that a request speaks of, in the order of registration; all if there are not many.
 
     Empty if its words tell nothing. Words of a name count three times, of a summary twice, of an argument once, and
-    the more the fewer tools use them (the inverse document frequency of text retrieval).
+    the more the fewer tools use them (the inverse document frequency of text retrieval). Small words count, too: who
+    asks "how many" asks about rows. So a summary has the words in which people ask for its tool.
     """
-    if len(functions) <= MANY:
+    if len(functions) <= OFFERED:
         return [f["name"] for f in functions]
     own = {f["name"]: _weights(f) for f in functions}
     frequency = Counter(word for weights in own.values() for word in weights)
-    said = words(request)
+    said = beginnings(request)
     scores = {
         name: sum(weight * math.log(len(own) / frequency[w]) for w, weight in weights.items() if w in said)
         for name, weights in own.items()
@@ -54,6 +58,6 @@ def _weights(function: Mapping[str, Any]) -> dict[str, int]:
     arguments = " ".join(
         f"{n} {s.get('description', '')} {' '.join(map(str, s.get('enum', ())))}" for n, s in shapes.items()
     )
-    weights = dict.fromkeys(words(arguments), 1)
-    weights |= dict.fromkeys(words(str(function.get("description", ""))), 2)
-    return weights | dict.fromkeys(words(function["name"]), 3)
+    weights = dict.fromkeys(beginnings(arguments), 1)
+    weights |= dict.fromkeys(beginnings(str(function.get("description", ""))), 2)
+    return weights | dict.fromkeys(beginnings(function["name"]), 3)

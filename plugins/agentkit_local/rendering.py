@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agentkit_local.choice import MANY, chosen
+from agentkit_local.choice import DESCRIBED, chosen
 from agentkit_local.open_steps import Call, open_steps
 from agentkit_local.schema import RESPOND, dumps, plain
 
@@ -42,7 +42,7 @@ def render(
     if tools:
         prompt = _prompt("tools")
         described = [_describe(t["function"]) for t in tools]
-        if len(tools) > MANY:
+        if len(tools) > DESCRIBED:
             described = [{**d, "arguments": []} for d in described]
         system = prompt.text("system", system=system, tools=described)
         examples = prompt.header.examples
@@ -96,8 +96,8 @@ def _conversation(messages: Sequence[BaseMessage], tools: Sequence[Mapping[str, 
 
 
 def _with_arguments(text: str, tools: Sequence[Mapping[str, Any]], request: str) -> str:
-    """The user's message, with what the beginning of a prompt with many tools leaves out."""
-    matter = chosen(tools, request) if len(tools) > MANY else []
+    """The user's message, with what the beginning of a prompt with very many tools leaves out."""
+    matter = chosen(tools, request) if len(tools) > DESCRIBED else []
     described = [{"name": t["name"], **_describe(t)} for t in tools if t["name"] in matter]
     with_arguments = [d for d in described if d["arguments"]]
     return _prompt("arguments").text("user", request=text, tools=with_arguments) if with_arguments else text

@@ -13,8 +13,8 @@ def register_tools() -> list[ToolSpec]:
         ToolSpec(
             "profile_data",
             "agentkit_ml.profile_data:profile_data",
-            "Look at a data file (x.csv): its columns, their types, ranges and missing values. Use it for: what is in "
-            "this file?",
+            "Look at a data file (x.csv): an overview of its columns, types, ranges and missing values. Use it to "
+            "describe a file: what is in it?",
         ),
         ToolSpec(
             "train",

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from agentkit_local.mentions import asked_for
+from agentkit_local.mentions import asked_for, told
 from agentkit_local.open_steps import open_steps
 from agentkit_local.schema import plain, step_schema
 from agentkit_local.steps import Answer, JsonText, Step
@@ -52,6 +52,13 @@ def test_a_schema_that_refers_to_itself_ends() -> None:
 def test_an_optional_argument_is_left_out_and_never_null() -> None:
     schema = {"type": "object", "properties": {"k": {"anyOf": [{"type": "integer"}, {"type": "null"}]}}}
     assert plain(schema)["properties"] == {"k": {"type": "integer"}}
+
+
+@pytest.mark.parametrize("nothing", ["None", "null", "NULL ", ""])
+def test_an_optional_argument_that_says_none_is_left_out(nothing: str) -> None:
+    schema = {**TRAIN, "properties": {**TRAIN["properties"], "scaling": {"enum": ["none", "standard"]}}}
+    given_ = {"dataset": "a.csv", "target": nothing, "name": nothing, "budget_seconds": 5, "scaling": "none"}
+    assert told(given_, schema) == {"dataset": "a.csv", "target": nothing, "budget_seconds": 5, "scaling": "none"}
 
 
 def test_a_forced_tool_leaves_no_way_to_answer() -> None:
