@@ -125,8 +125,7 @@ class Databases:
 
     def limits(self, name: str | None = None, rows: int | None = None) -> Limits:
         """The limits that the settings of a database set, with at most `rows` rows."""
-        configured = self._settings.databases.get(self._meant(name, by_model=True) or self._default())
-        limits = limits_of(configured) if isinstance(configured, DatabaseSettings) else Limits()
+        limits = limits_of(self._configured(name))
         return limits if rows is None else replace(limits, rows=min(rows, limits.rows))
 
     def data_limits(self, name: str | None, most: Limits) -> Limits:
@@ -134,9 +133,7 @@ class Databases:
 
         Their defaults are for results that are shown, and hold no data set back.
         """
-        configured = self._settings.databases.get(self._meant(name, by_model=True) or self._default())
-        if not isinstance(configured, DatabaseSettings):
-            return most
+        configured = self._configured(name)
         return replace(
             most, rows=min(configured.rows or most.rows, most.rows),
             seconds=min(configured.seconds or most.seconds, most.seconds),
@@ -151,7 +148,7 @@ class Databases:
 
     def _told_tables(self, name: str) -> str:
         options = self._options(name, by_model=True)
-        spec = self._spec(options.url.partition(":")[0].partition("+")[0].lower())
+        spec = self._spec(scheme_of(options.url))
         if spec is None or not spec.suffixes:
             return ""
         try:
@@ -175,6 +172,11 @@ class Databases:
             return given
         bare = _ABOUT.sub("", given).strip(" _-")
         return meant(bare or FILES, self.names()) or given
+
+    def _configured(self, name: str | None) -> DatabaseSettings:
+        """What the settings say of a database: nothing but its defaults for a file or URL that they do not name."""
+        found = self._settings.databases.get(self._meant(name, by_model=True) or self._default(), "")
+        return found if isinstance(found, DatabaseSettings) else DatabaseSettings(url=found)
 
     def _default(self) -> str:
         configured = list(self._settings.databases)
@@ -200,7 +202,7 @@ class Databases:
         )
 
     def _engine(self, name: str, options: DatabaseSettings) -> Engine:
-        scheme = options.url.partition(":")[0].partition("+")[0].lower()
+        scheme = scheme_of(options.url)
         spec = self._spec(scheme)
         if spec is None:
             known = sorted({s for g in self._plugins.databases.values() for s in g.spec.schemes})
@@ -252,6 +254,11 @@ def _with_variables(name: str, url: str) -> str:
         return quote(os.environ[found[1]], safe="")
 
     return re.sub(r"\$\{(\w+)\}", value, url)
+
+
+def scheme_of(url: str) -> str:
+    """Which engine a URL is for: `postgresql` of `postgresql+psycopg://host/shop`."""
+    return url.partition(":")[0].partition("+")[0].lower()
 
 
 def limits_of(options: DatabaseSettings) -> Limits:

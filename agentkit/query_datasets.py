@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from agentkit.datasets import Dataset
 from agentkit.errors import DatasetError
@@ -42,7 +42,7 @@ def open_query(name: str, databases: ToolDatabases, home: Path, note: Callable[[
         if len(set(columns)) < len(columns):
             raise DatasetError(f"{_short(name)!r} gives two columns of the same name: rename one with AS.")
         digest = hashlib.sha256(f"{chosen or ''}:{sql}".encode()).hexdigest()[:16]
-        handle, count = keep(home, columns, ([_cell(v) for v in row] for row in rows), name=digest)
+        handle, count = keep(home, columns, rows, name=digest)
         if rows.truncated:
             note(f"{_short(name)!r} gives more than a data set takes; the first {count:,} rows were used.")
     if not count:
@@ -55,10 +55,6 @@ def _opened(name: str, path: Path) -> Dataset:
 
     reader, notes = open_reader(_short(name), (path,), ".csv", None)
     return Dataset(name, (path,), reader, tuple(notes))
-
-
-def _cell(value: Any) -> Any:
-    return bytes(value).hex() if isinstance(value, (bytes, memoryview)) else value
 
 
 def _short(name: str) -> str:

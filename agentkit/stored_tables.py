@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import csv
-import json
 import secrets
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from agentkit.cells import csv_cell
 from agentkit.errors import HandleError, StorageError
 from agentkit.handles import Handle
 
@@ -32,7 +32,7 @@ def keep(home: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]], name
             writer = csv.writer(file)
             writer.writerow(columns)
             for row in rows:
-                writer.writerow([_cell(value) for value in row])
+                writer.writerow([csv_cell(value) for value in row])
                 count += 1
         part.replace(path)
     except OSError as error:
@@ -40,13 +40,6 @@ def keep(home: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]], name
     finally:
         part.unlink(missing_ok=True)
     return f"table:{name}", count
-
-
-def _cell(value: Any) -> Any:
-    """Missing values as empty cells, lists and objects as JSON."""
-    if isinstance(value, (list, tuple, dict)):
-        return json.dumps(value, ensure_ascii=False, default=str)
-    return "" if value is None else value
 
 
 def stored(home: Path, handle: str) -> Path:

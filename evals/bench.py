@@ -1,6 +1,6 @@
 """`make bench`: how fast agentkit is, always as a ratio against a named baseline in the same run.
 
-python -m evals.bench [startup] [turn] [threads] [first-token] [predict] [overhead] [rag]
+python -m evals.bench [startup] [turn] [threads] [first-token] [predict] [overhead] [rag] [guard]
 """
 
 from __future__ import annotations
@@ -216,6 +216,13 @@ def rag() -> None:
     rag_bench()
 
 
+def guard() -> None:
+    """What the guard adds to a statement on 50 tables, and the card of 500 tables."""
+    from evals.bench_guard import guard_bench
+
+    guard_bench()
+
+
 def timed(work: Callable[[], object]) -> float:
     """Seconds that the work takes."""
     start = time.perf_counter()
@@ -231,6 +238,7 @@ BENCHES = {
     "predict": predict,
     "overhead": overhead,
     "rag": rag,
+    "guard": guard,
 }
 
 if __name__ == "__main__":

@@ -10,11 +10,11 @@ should be, and recording should take less than 15 s. The shares of CPU time are 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+from evals.child import child
 
 ROWS = 10_000
 BUDGET = 20.0
@@ -75,10 +75,11 @@ print(json.dumps([made.seconds, inside[0], share, made.record_seconds, total, ma
 def overhead_bench(budget: float = BUDGET) -> None:
     """Print, for each kind of target, the share of the fitting time beside the estimators' fits, and the rest."""
     with tempfile.TemporaryDirectory() as folder:
-        home = Path(folder)
-        _write_table(home / "table.parquet")
+        table = Path(folder) / "table.parquet"
+        _write_table(table)
         for kind, target in TARGETS.items():
-            seconds, fits, cpu, record, total, trials = json.loads(_child(home, target, budget).splitlines()[-1])
+            told = child(_TRAIN, target, str(budget), folder=_alone(table, target), home=table.parent / ".agentkit")
+            seconds, fits, cpu, record, total, trials = json.loads(told.splitlines()[-1])
             print(
                 f"overhead     {kind:12} {seconds:6.1f} s fitting, {100 * (1 - fits / seconds):4.1f}% not in fits "
                 f"({100 * (1 - cpu):4.1f}% of CPU time); recording {record:5.1f} s; "
@@ -112,22 +113,15 @@ def _write_table(path: Path) -> None:
     table.to_parquet(path)
 
 
-def _child(home: Path, target: str, budget: float) -> str:
-    # the other targets would tell the answer
+def _alone(table: Path, target: str) -> Path:
+    """A folder with the table without the other targets, which would tell the answer."""
     import pandas as pd
 
-    table = pd.read_parquet(home / "table.parquet")
-    work = home / target
-    work.mkdir()
-    table.drop(columns=[t for t in TARGETS.values() if t != target]).to_parquet(work / "table.parquet")
-    environment = os.environ | {"AGENTKIT_HOME": str(home / ".agentkit")}
-    done = subprocess.run(
-        [sys.executable, "-c", _TRAIN, target, str(budget)],
-        cwd=work, env=environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    if done.returncode:
-        raise RuntimeError(done.stderr[-2_000:])
-    return done.stdout
+    folder = table.parent / target
+    folder.mkdir()
+    others = [t for t in TARGETS.values() if t != target]
+    pd.read_parquet(table).drop(columns=others).to_parquet(folder / table.name)
+    return folder
 
 
 if __name__ == "__main__":

@@ -10,13 +10,13 @@ gradient boosting, whose trees take the time, and a linear model, where everythi
 from __future__ import annotations
 
 import json
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+from evals.child import child
 
 ROWS = (500_000, 5_000_000)
 TRAINING_ROWS = 5_000
@@ -69,7 +69,7 @@ def predict_bench(rows: tuple[int, ...] = ROWS) -> None:
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         _write_table(home / "train.parquet", TRAINING_ROWS, labelled=True)
-        models = {name: _child(home, _PREPARE, name).split()[-1] for name in MODELS}
+        models = {name: child(_PREPARE, name, folder=home).split()[-1] for name in MODELS}
         first: dict[str, float] = {}
         for count in rows:
             data = f"data{count}.parquet"
@@ -89,7 +89,7 @@ def _measured(home: Path, model: str, data: str, count: int) -> tuple[dict[str, 
     taken: dict[str, list[tuple[float, float]]] = {"by hand": [], "predict": []}
     for _ in range(REPEATS if count <= LONG else 1):
         for way, code in (("by hand", _BY_HAND), ("predict", _PREDICT)):
-            done, seconds, peak = json.loads(_child(home, code, model, data).splitlines()[-1])
+            done, seconds, peak = json.loads(child(code, model, data, folder=home).splitlines()[-1])
             assert done == count, f"{way}: {done} of {count} rows"
             taken[way].append((count / seconds, peak / 1024))
     speed = {way: statistics.median(rate for rate, _ in runs) for way, runs in taken.items()}
@@ -120,16 +120,6 @@ def _write_table(path: Path, rows: int, *, labelled: bool) -> None:
         writer.write_table(table)
     if writer:
         writer.close()
-
-
-def _child(home: Path, code: str, *arguments: str) -> str:
-    environment = os.environ | {"AGENTKIT_HOME": str(home / ".agentkit")}
-    done = subprocess.run(
-        [sys.executable, "-c", code, *arguments], cwd=home, env=environment, capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        raise RuntimeError(done.stderr[-2_000:])
-    return done.stdout
 
 
 if __name__ == "__main__":

@@ -201,18 +201,8 @@ def flaml(python: str) -> Callable[..., Any]:
         with tempfile.TemporaryDirectory() as folder:
             train.to_parquet(f"{folder}/train.parquet", index=False)
             test.to_parquet(f"{folder}/test.parquet", index=False)
-            command = [
-                python,
-                "-W",
-                "ignore",
-                "-c",
-                _FLAML,
-                folder,
-                case.target,
-                case.metric,
-                str(case.group),
-                str(budget),
-            ]
+            given = [folder, case.target, case.metric, str(case.group), str(budget)]
+            command = [python, "-W", "ignore", "-c", _FLAML, *given]
             done = subprocess.run(command, capture_output=True, text=True, check=True)
         return np.asarray(json.loads(done.stdout.splitlines()[-1]))
 

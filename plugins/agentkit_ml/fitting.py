@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from agentkit.errors import TrainingError
 from agentkit_ml.engine.families import FAMILIES, Algorithm, Setting, label
 from agentkit_ml.features import FeatureOptions, columns_step, encode_step
-from agentkit_ml.last_fits import SEARCH_SHARE, LastFits, class_numbers, compared_rows, last_rows
-from agentkit_ml.metrics import METRICS, Outcome, Task, number
+from agentkit_ml.last_fits import SEARCH_SHARE, LastFits, compared_rows, last_rows
+from agentkit_ml.metrics import METRICS, Outcome, number
 from agentkit_ml.record import Training, baseline_of, baseline_outcome, outcome
 from agentkit_ml.runtime import fitting_threads
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 SEED = 20
 _GAP_ROWS = 5_000
+"""Training rows on which the model is scored too, to tell how much it remembers rather than knows."""
 
 
 @dataclass(frozen=True)
@@ -108,8 +109,8 @@ def fit(job: Job, limit: Limit, ctx: ToolContext) -> Fitted:
         began = time.perf_counter()
         scored = last.on(rows, prepared if len(rows) == len(compared) else None)
         del prepared
-        seen = outcome(scored, _raw(job, test), target.values[test], target.task, target.classes, target.positive)
-        learned = _train_score(scored, job, rows)
+        seen = _seen(scored, job, test)
+        learned = METRICS[job.metric].compute(_seen(scored, job, rows[:: -(-len(rows) // _GAP_ROWS)]))
         final = scored
         if not search.interrupted and time.perf_counter() - began < search.room():
             every = np.sort(np.concatenate([rows, test]))
@@ -196,7 +197,7 @@ def _fitted(job: Job, done: _Done, folds: Folds, train: NDArray[Any], test: NDAr
         seconds=done.seconds, candidates=search.candidates, split_why=job.splitter.why,
         findings=findings, train_score=done.learned, intervals=assessment.intervals,
         trials=sum(c.folds > 0 for c in search.candidates), members=_weights(done.choice),
-        refit=done.final is not done.scored, choice=_compared(search, len(train)),
+        refit=done.final is not done.scored, choice=_told_apart(search, len(train)),
         features=[f"For {label(best)}:", *decisions(job.profile, job.columns, job.options, FAMILIES[best].encoding)],
     )  # fmt: skip
     held_back = [int(r) for r in target.rows[test]]
@@ -206,15 +207,13 @@ def _fitted(job: Job, done: _Done, folds: Folds, train: NDArray[Any], test: NDAr
     )  # fmt: skip
 
 
-def _compared(search: Search, train: int) -> str:
+def _told_apart(search: Search, train: int) -> str:
     """Whether the best family can be told from the next one on the folds."""
     from agentkit_ml.assess.significance import SIGNIFICANT, corrected_resampled_t, p_text
 
-    best = search.best
-    others = [t for t in search.trials if t.algorithm not in (best.algorithm, "dummy")]
-    if not others:
+    best, second = search.best, search.runner_up
+    if second is None:
         return ""
-    second = max(others, key=lambda t: t.score)
     differences = [a - b for a, b in zip(best.scores, second.scores, strict=True)]
     test = train / len(best.scores) if len(best.scores) > 1 else train / 5
     found = corrected_resampled_t(differences, train - test, test)
@@ -235,7 +234,7 @@ def _learning(job: Job, done: _Done, folds: Folds) -> list[tuple[int, float, flo
 
     def measure(values: NDArray[Any], predictions: NDArray[Any]) -> float:
         truth = names[values] if target.classes else values
-        return metric.compute(_outcome(predictions, truth, target.task, target.classes, target.positive))
+        return metric.compute(_outcome(predictions, truth, target))
 
     with fitting_threads(folds.frame.size):
         return learning_points(done.search.best, folds, done.search.setting, measure)
@@ -252,7 +251,7 @@ def _search(
     setting = Setting(len(target.classes), SEED)
     pairs = job.splitter.folds(rows) if len(rows) == train else job.splitter.folds(rows)[-1:]
     folds = Folds(
-        prepared, class_numbers(target.values[rows], target.classes), pairs,
+        prepared, target.numbers(rows), pairs,
         lambda encoding: encode_step(job.profile, job.columns, target.task, SEED, encoding, job.options),
         setting.trees,
     )  # fmt: skip
@@ -261,8 +260,7 @@ def _search(
     truths = [target.values[rows][other] for _, other in folds.pairs]
 
     def measure(fold: int, predictions: NDArray[Any]) -> float:
-        seen = _outcome(predictions, truths[fold], target.task, target.classes, target.positive)
-        return sign * metric.compute(seen)
+        return sign * metric.compute(_outcome(predictions, truths[fold], target))
 
     share = SEARCH_SHARE if len(rows) < train else 1.0
     deadline = None if limit.seconds is None else started + share * limit.seconds
@@ -273,10 +271,9 @@ def _choice(search: Search, job: Job) -> Choice:
     """The best single model if one family was asked for or there is no time, or else the best few together."""
     from agentkit_ml.engine.committee import Choice, choose
 
-    serious = [t for t in search.trials if t.algorithm != "dummy"]
-    if search.interrupted or len(job.algorithms) <= 2 or not serious:
+    if search.interrupted or len(job.algorithms) <= 2 or not search.serious:
         return Choice([(search.best, 1.0)], search.best.score)
-    return choose(serious, search.measure, search.room())
+    return choose(search.serious, search.measure, search.room())
 
 
 def _import_engines(algorithms: Sequence[Algorithm]) -> None:
@@ -289,22 +286,19 @@ def _import_engines(algorithms: Sequence[Algorithm]) -> None:
         import xgboost  # noqa: F401
 
 
-def _outcome(
-    predictions: NDArray[Any], truth: NDArray[Any], task: Task, classes: tuple[str, ...], positive: str
-) -> Outcome:
+def _outcome(predictions: NDArray[Any], truth: NDArray[Any], target: Target) -> Outcome:
     import numpy as np
 
-    if not classes:
-        return Outcome(task, truth.astype("float64"), predictions)
-    predicted = np.asarray(classes, dtype="object")[predictions.argmax(axis=1)]
-    return Outcome(task, truth, predicted, predictions, classes, positive)
+    if not target.classes:
+        return Outcome(target.task, truth.astype("float64"), predictions)
+    predicted = np.asarray(target.classes, dtype="object")[predictions.argmax(axis=1)]
+    return Outcome(target.task, truth, predicted, predictions, target.classes, target.positive)
 
 
-def _train_score(pipeline: Any, job: Job, learned: NDArray[Any]) -> float:
-    """The metric on rows that were learned from: how much the model remembers rather than knows."""
-    rows, target = learned[:: -(-len(learned) // _GAP_ROWS)], job.target
-    seen = outcome(pipeline, _raw(job, rows), target.values[rows], target.task, target.classes, target.positive)
-    return METRICS[job.metric].compute(seen)
+def _seen(pipeline: Any, job: Job, rows: NDArray[Any]) -> Outcome:
+    """What a pipeline says of these rows, beside the truth."""
+    target = job.target
+    return outcome(pipeline, _raw(job, rows), target.values[rows], target.task, target.classes, target.positive)
 
 
 def _weights(choice: Choice) -> dict[str, float]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -62,22 +61,9 @@ class LastFits:
             big = len(rows) * len(self.columns.kinds) > BIG_CELLS
             # features that look at other rows need whole frames
             frame = typed if big and isinstance(self.folds.encoder("trees"), Encoder) else typed.iloc[:]
-        classes = self.target.classes
-        values = class_numbers(self.target.values[rows], classes)
-        model = fitted(self.choice, frame, values, self.folds, self.setting, list(classes))
+        values = self.target.numbers(rows)
+        model = fitted(self.choice, frame, values, self.folds, self.setting, list(self.target.classes))
         return Pipeline([("columns", self.columns), ("model", model)])
-
-
-def class_numbers(values: NDArray[Any], classes: Sequence[str]) -> NDArray[Any]:
-    """Class numbers from 0 in the order of `classes`, or floats."""
-    import numpy as np
-    import pandas as pd
-
-    if not classes:
-        return values.astype("float64")
-    return np.asarray(
-        pd.Index(list(classes), dtype="object").get_indexer(pd.Index(values, dtype="object")), dtype="int64"
-    )
 
 
 def compared_rows(target: Target, train: NDArray[Any], columns: int, seconds: float | None, seed: int) -> NDArray[Any]:

@@ -96,9 +96,20 @@ class Training(BaseModel):
     choice: str = ""
 
     @property
+    def learned_rows(self) -> int:
+        """From how many rows the model learned that the held-back rows have judged."""
+        return self.fitted_rows or self.train_rows
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """The algorithms that answer together and their weights, the weightiest first; of a single model its own."""
+        members = self.members or {self.algorithm: 1.0}
+        return dict(sorted(members.items(), key=lambda member: -member[1]))
+
+    @property
     def together(self) -> str:
-        """The algorithms that answer together, 'lightgbm + linear', the weightiest first; of a single model its own."""
-        return " + ".join(sorted(self.members, key=lambda m: -self.members[m])) or self.algorithm
+        """The names of these algorithms: 'lightgbm + linear'."""
+        return " + ".join(self.weights)
 
     @property
     def score(self) -> float:

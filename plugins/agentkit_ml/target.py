@@ -45,6 +45,16 @@ class Target:
     positive: str = ""
     notes: tuple[str, ...] = ()
 
+    def numbers(self, rows: NDArray[Any]) -> NDArray[Any]:
+        """Class numbers from 0 in the order of `classes`, or floats; `rows` are positions within `values`."""
+        import numpy as np
+        import pandas as pd
+
+        if not self.classes:
+            return np.asarray(self.values[rows], dtype="float64")
+        known, values = (pd.Index(v, dtype="object") for v in (list(self.classes), self.values[rows]))
+        return np.asarray(known.get_indexer(values), dtype="int64")
+
 
 def repaired(column: str | None, columns: Sequence[str], ctx: ToolContext) -> str | None:
     """The column that a chat model meant, if it made a slip; a person's word stays as it is."""

@@ -173,19 +173,8 @@ def train(
 
     prepare_process()
     ctx.progress(f"Reading {dataset}", 0.0)
-    job = _job(
-        ctx,
-        dataset,
-        target,
-        task,
-        model,
-        split,
-        time_column or None,
-        group_column or None,
-        metric,
-        ignore or (),
-        features,
-    )
+    columns = time_column or None, group_column or None
+    job = _job(ctx, dataset, target, task, model, split, *columns, metric, ignore or (), features)
     limit = Limit(budget_seconds, trials)
     if not (budget_seconds or trials):
         limit = Limit(ctx.settings.section("ml", MLSettings).budget_seconds)

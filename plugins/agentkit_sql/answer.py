@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal
+from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import Field
@@ -14,7 +12,6 @@ from agentkit.results import Artifact, Table, ToolResult
 FigureKind = Literal["bar", "line", "none"]
 _BRIEF_ROWS, _BRIEF_ROOM, _BRIEF_CELL = 12, 700, 60
 _MOST_BARS = 40
-_EXACT = 2**53
 
 
 class SqlAnswer(ToolResult):
@@ -89,41 +86,6 @@ class SqlAnswer(ToolResult):
         return [self.table]
 
 
-def plain(value: Any) -> Any:
-    """A value of a database as JSON has it.
-
-    Decimals become numbers where a number holds them exactly or nearly, texts where not; dates are ISO 8601, bytes
-    hexadecimal.
-    """
-    if value is None or isinstance(value, (bool, str)):
-        return value
-    if isinstance(value, int):
-        return value if abs(value) <= _EXACT else str(value)
-    if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
-    if isinstance(value, Decimal):
-        return _plain_decimal(value)
-    if isinstance(value, (datetime, date, time)):
-        return value.isoformat()
-    if isinstance(value, timedelta):
-        return str(value)
-    if isinstance(value, (bytes, bytearray, memoryview)):
-        return "\\x" + bytes(value).hex()
-    if isinstance(value, dict):
-        return {str(k): plain(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple, set)):
-        return [plain(v) for v in value]
-    return str(value)
-
-
-def _plain_decimal(value: Decimal) -> int | float | str:
-    if not value.is_finite():
-        return str(value)
-    if value == value.to_integral_value() and abs(value) <= _EXACT:
-        return int(value)
-    return float(value) if len(value.as_tuple().digits) <= 17 or abs(value) < _EXACT else str(value)
-
-
 def suits(types: list[str], rows: list[list[Any]]) -> FigureKind:
     """The picture for a result: a line over dates, bars over few names, none for anything else."""
     if len(types) < 2 or len(rows) < 2:
@@ -133,14 +95,15 @@ def suits(types: list[str], rows: list[list[Any]]) -> FigureKind:
     if not numeric or len(set(map(str, first))) < len(first):
         return "none"
     kind = types[0].lower()
-    if kind.startswith(("date", "timestamp")) or all(_looks_like_date(v) for v in first):
+    if kind.startswith(("date", "timestamp")) or all(isinstance(v, str) and moment(v) for v in first):
         return "line"
     return "bar" if len(rows) <= _MOST_BARS and all(isinstance(v, str) for v in first) else "none"
 
 
-def _looks_like_date(value: Any) -> bool:
+def moment(value: Any) -> datetime | None:
+    """A date, a month `2024-03` or an instant, without its zone; None for what is none: missing, 'infinity'."""
+    text = str(value)
     try:
-        datetime.fromisoformat(value if len(value) > 7 else f"{value}-01")
-    except (TypeError, ValueError):
-        return False
-    return True
+        return datetime.fromisoformat(text if len(text) > 7 else f"{text}-01").replace(tzinfo=None)
+    except ValueError:
+        return None

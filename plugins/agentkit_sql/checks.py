@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from agentkit.errors import AgentkitError, BadInput, SqlFailed, SqlRefused
 from agentkit.redaction import redact
 from agentkit.settings import DatabaseSettings
-from agentkit_sql.listing import quoted_name
+from agentkit_sql.engines.quoting import quoted_name
 
 if TYPE_CHECKING:
     from agentkit.calls import Services

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agentkit.cells import plain
 from agentkit.results import Table
 from agentkit.sqlguard.rows import Rows
 from agentkit.stored_tables import keep
-from agentkit_sql.answer import SqlAnswer, plain, suits
+from agentkit_sql.answer import SqlAnswer, suits
 
 if TYPE_CHECKING:
     from agentkit.databases import Database
@@ -44,10 +45,8 @@ def planned(database: Database, sql: str, shown: str) -> SqlAnswer:
     `shown`: the statement as it stands in the answer. Raises what running it would raise.
     """
     database.explain(sql)
-    return SqlAnswer(
-        sql=shown, database=database.name, table=Table(columns=[], rows=[]), types=[], row_count=0, seconds=0.0,
-        truncated=False, cut=[], figure="none", steps=["the statement was checked and planned, not run"],
-    )  # fmt: skip
+    steps = ["the statement was checked and planned, not run"]
+    return SqlAnswer(sql=shown, database=database.name, table=Table(columns=[], rows=[]), steps=steps)
 
 
 def unique(names: list[str]) -> list[str]:

@@ -10,6 +10,7 @@ from agentkit.context import ToolContext
 from agentkit.errors import BadInput, suggest
 from agentkit.results import Artifact, Table, ToolResult
 from agentkit_sql.card.card import Card
+from agentkit_sql.listing import keys_of
 
 _ROOM = 1_000
 
@@ -79,12 +80,12 @@ def _names(card: Card, table: str | None) -> list[str]:
 
 def _table(card: Card, name: str) -> Table:
     info = card.names[name]
-    keys = {c: f"{k.table}.{t}" for k in info.foreign_keys for c, t in zip(k.columns, k.to_columns, strict=False)}
+    keys = keys_of(info)
     rows = [
         [
             column.name,
             column.type,
-            "primary key" if column.name in info.primary_key else keys.get(column.name, ""),
+            keys.get(column.name, ""),
             card.comment(info, column),
             ", ".join(card.frequent(info, column)),
         ]

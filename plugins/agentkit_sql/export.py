@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import csv
 import itertools
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agentkit.cells import csv_cell
 from agentkit.errors import MissingExtra
 from agentkit_sql.collect import unique
 from agentkit_sql.outputs import replacing
@@ -83,27 +82,6 @@ def _write_csv(names: Sequence[str], rows: Rows, part: Path) -> None:
         writer.writerow(names)
         for row in rows:
             writer.writerow([v if type(v) in _AS_THEY_ARE else csv_cell(v) for v in row])
-
-
-def csv_cell(value: Any) -> Any:
-    """A value as it stands in a CSV file."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, (datetime, date, time)):
-        return value.isoformat()
-    if isinstance(value, (bytes, bytearray, memoryview)):
-        return bytes(value).hex()
-    if isinstance(value, (list, tuple, set, dict)):
-        return _as_json(value)
-    return value
-
-
-def _as_json(value: Any) -> str:
-    from agentkit_sql.answer import plain
-
-    return json.dumps(plain(value), ensure_ascii=False)
 
 
 def _write_parquet(names: list[str], rows: Rows, part: Path) -> None:

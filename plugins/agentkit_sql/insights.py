@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from agentkit.cells import plain
 from agentkit.errors import SqlFailed, SqlRefused, SqlTimeout
-from agentkit_sql.answer import plain
 from agentkit_sql.card.joins import full_name
-from agentkit_sql.listing import quoted_name
+from agentkit_sql.engines.quoting import quoted, quoted_name
 
 if TYPE_CHECKING:
     from agentkit.databases import Database
@@ -124,7 +124,7 @@ def _figures_of(columns: Sequence[Column], source: str, dialect: Dialect) -> str
 
 def _five(column: Column, dialect: Dialect) -> Iterator[str]:
     """Present, distinct, min, max and mean of a column, NULL where its type has none."""
-    name, kind = _quoted(column.name), kind_of(column)
+    name, kind = quoted(column.name), kind_of(column)
     plain_name = name if kind != "other" else f"CAST({name} AS VARCHAR)"
     ordered = kind in ("number", "text", "time")
     yield f"count({name})"
@@ -144,7 +144,7 @@ def _frequent(
     """The values that stand in more than one row, most frequent first."""
     parts = []
     for i, column in enumerate(columns):
-        name, shown = _quoted(column.name), f"CAST({_quoted(column.name)} AS VARCHAR)"
+        name, shown = quoted(column.name), f"CAST({quoted(column.name)} AS VARCHAR)"
         grouped = shown if kind_of(column) == "other" else name
         parts.append(
             f"SELECT * FROM (SELECT {i} AS c, {shown} AS v, count(*) AS n FROM {source} AS looked "  # noqa: S608
@@ -184,7 +184,3 @@ def _number(value: Any) -> float | None:
         return None
     mean = float(value)
     return mean if math.isfinite(mean) else None
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from agentkit.errors import BadInput
 from agentkit.sqlguard.limits import Limits
 from agentkit_sql.card.meaning import EXAMPLES, Example, keep_example, kept_examples
+from agentkit_sql.typed import statement
 
 if TYPE_CHECKING:
     from agentkit.databases import Database
@@ -34,9 +35,8 @@ def keep_verified(database: Database, question: str, sql: str, settings: Setting
     asked = " ".join(question.split())
     if not asked:
         raise BadInput("the question is empty: say in words what the statement answers.")
-    statement = sql.strip().rstrip(";").strip()
-    rows = len(database.run(statement, Limits(rows=_CHECKED_ROWS)).all())
-    example = Example(asked, statement)
+    example = Example(asked, statement(sql))
+    rows = len(database.run(example.sql, Limits(rows=_CHECKED_ROWS)).all())
     if example in kept_examples(database.name, settings):
         return Kept(settings.folder / f"{database.name}{EXAMPLES}", new=False, rows=rows)
     return Kept(keep_example(database.name, example, settings), new=True, rows=rows)

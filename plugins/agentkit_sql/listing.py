@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from agentkit.databases import scheme_of
 from agentkit.errors import AgentkitError, BadInput, suggest
 from agentkit.redaction import redact
 from agentkit.results import Table
@@ -41,7 +42,7 @@ def listed(services: Services) -> list[Listed]:
 def _listed(name: str, services: Services) -> Listed:
     configured = services.settings.databases.get(name, "files:")
     url = configured if isinstance(configured, str) else configured.url
-    scheme = url.partition(":")[0].partition("+")[0].lower()
+    scheme = scheme_of(url)
     specs = [g.spec for g in services.plugins.databases.values()]
     kind = next((s.kind for s in specs if scheme in s.schemes), scheme)
     where = str(services.settings.root) if url == "files:" else redact(url)
@@ -61,16 +62,19 @@ def tables_of(database: Database) -> Table:
 def columns_of(database: Database, name: str) -> Table:
     """The columns of a table: name, type, key, comment. Raises BadInput for a table that is not there."""
     table = find_table(database, name)
-    keys = {
+    keys = keys_of(table)
+    rows = [[c.name, c.type, keys.get(c.name, ""), c.comment] for c in table.columns]
+    return Table(title=full_name(table), columns=["column", "type", "key", "comment"], rows=rows)
+
+
+def keys_of(table: TableInfo) -> dict[str, str]:
+    """Column -> `primary key`, or what it refers to: `customers.id`."""
+    found = {
         column: f"{key.table}.{target}" if target else key.table
         for key in table.foreign_keys
         for column, target in zip(key.columns, key.to_columns, strict=False)
     }
-    rows = [
-        [c.name, c.type, "primary key" if c.name in table.primary_key else keys.get(c.name, ""), c.comment]
-        for c in table.columns
-    ]
-    return Table(title=full_name(table), columns=["column", "type", "key", "comment"], rows=rows)
+    return found | dict.fromkeys(table.primary_key, "primary key")
 
 
 def find_table(database: Database, name: str) -> TableInfo:
@@ -87,9 +91,3 @@ def find_table(database: Database, name: str) -> TableInfo:
         known = ", ".join(names[:_MOST_NAMES]) or "none"
         raise BadInput(f"there is no table {name!r} in {database.name!r}.{suggest(name, names)} Tables: {known}{more}.")
     return found[0]
-
-
-def quoted_name(table: TableInfo) -> str:
-    """The quoted name of a table for a statement, with its schema."""
-    parts = [table.schema, table.name] if table.schema else [table.name]
-    return ".".join('"' + part.replace('"', '""') + '"' for part in parts)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -13,6 +12,8 @@ from typing import Any, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from agentkit.cells import csv_cell
 
 _REWRITTEN = 50_000
 _AS_THEY_ARE = frozenset((str, bool, int, float, type(None), date))
@@ -115,9 +116,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (bytearray, memoryview)):
         return bytes(value)
     if isinstance(value, (list, tuple, set, dict)):
-        from agentkit_sql.answer import plain
-
-        return json.dumps(plain(value), ensure_ascii=False)
+        return csv_cell(value)
     if isinstance(value, timedelta) or type(value).__module__ not in ("datetime", "builtins"):
         return str(value)
     return value

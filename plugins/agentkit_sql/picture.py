@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import math
 import warnings
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agentkit.errors import BadInput, MissingExtra
+from agentkit_sql.answer import moment
 from agentkit_sql.outputs import replacing
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def _line(axes: Axes, answer: SqlAnswer, values: list[float]) -> None:
     """Dates stand where they belong, so that a month without rows is a gap in the scale."""
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
-    days = [_day(row[0]) for row in answer.table.rows]
+    days = [moment(row[0]) for row in answer.table.rows]
     points = sorted((day, value) for day, value in zip(days, values, strict=True) if day is not None)
     axes.plot([day for day, _ in points], [value for _, value in points], color=_BLUE, marker="o", markersize=3)  # type: ignore[arg-type]
     locator = AutoDateLocator()  # type: ignore[no-untyped-call]
@@ -73,15 +73,6 @@ def _line(axes: Axes, answer: SqlAnswer, values: list[float]) -> None:
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
     axes.set_xlabel(_head(answer, 0))
     axes.set_ylabel(_head(answer, -1))
-
-
-def _day(value: Any) -> datetime | None:
-    """A date, a month `2024-03` or an instant, without its zone; None for what is no day: missing, 'infinity'."""
-    text = str(value)
-    try:
-        return datetime.fromisoformat(text if len(text) > 7 else f"{text}-01").replace(tzinfo=None)
-    except ValueError:
-        return None
 
 
 def _head(answer: SqlAnswer, column: int) -> str:

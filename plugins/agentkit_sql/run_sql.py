@@ -9,6 +9,7 @@ from pydantic import Field
 from agentkit.context import ToolContext
 from agentkit_sql.answer import SqlAnswer
 from agentkit_sql.collect import answered
+from agentkit_sql.typed import statement
 
 
 def run_sql(
@@ -25,4 +26,4 @@ def run_sql(
     """
     chosen = ctx.databases.open(database)
     rows = chosen.run(sql, ctx.databases.limits(database, rows=limit))
-    return answered(rows, sql.strip().rstrip(";").strip(), chosen.name, ctx.settings.home)
+    return answered(rows, statement(sql), chosen.name, ctx.settings.home)

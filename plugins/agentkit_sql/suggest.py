@@ -8,13 +8,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from agentkit.cells import plain
 from agentkit.errors import SqlFailed, SqlRefused, SqlTimeout
 from agentkit.sqlguard.limits import Limits
-from agentkit_sql.answer import plain
 from agentkit_sql.card.joins import full_name
 from agentkit_sql.card.words import words
+from agentkit_sql.engines.quoting import quoted, quoted_name
 from agentkit_sql.insights import kind_of
-from agentkit_sql.listing import quoted_name
 
 if TYPE_CHECKING:
     from agentkit.databases import Database
@@ -106,8 +106,8 @@ def _has_groups(counted: Sequence[tuple[Any, ...]]) -> bool:
 
 def _counted(table: TableInfo, column: Column) -> str:
     return (
-        f"SELECT {_q(column.name)}, count(*) AS {_q('count')} FROM {_from(table)} "  # noqa: S608
-        f"GROUP BY {_q(column.name)} ORDER BY count(*) DESC"
+        f"SELECT {quoted(column.name)}, count(*) AS {quoted('count')} FROM {quoted_name(table)} "  # noqa: S608
+        f"GROUP BY {quoted(column.name)} ORDER BY count(*) DESC"
     )
 
 
@@ -123,7 +123,7 @@ def _drafts(schema: Schema) -> Iterator[_Draft]:
     for turn in itertools.zip_longest(*made):
         yield from (draft for draft in turn if draft is not None)
     for table in tables:
-        count = f"SELECT count(*) AS {_q('count')} FROM {_from(table)}"  # noqa: S608
+        count = f"SELECT count(*) AS {quoted('count')} FROM {quoted_name(table)}"  # noqa: S608
         yield _Draft(f"How many {_plural(table)} are there?", count)
 
 
@@ -158,8 +158,8 @@ def _by_month(
             what, figure = f"What is the {_figure_words(measures[0])} of {_plural(table)}", _figure(measures[0])
         yield _Draft(
             f"{what} by month of {_words(column.name)}?",
-            f"SELECT {month} AS {_q('month')}, {figure} FROM {_from(table)} "  # noqa: S608
-            f"WHERE {_q(column.name)} IS NOT NULL GROUP BY {month} ORDER BY {month} DESC LIMIT 12",
+            f"SELECT {month} AS {quoted('month')}, {figure} FROM {quoted_name(table)} "  # noqa: S608
+            f"WHERE {quoted(column.name)} IS NOT NULL GROUP BY {month} ORDER BY {month} DESC LIMIT 12",
             months=True,
         )
 
@@ -168,8 +168,8 @@ def _measured_by_kind(table: TableInfo, measures: Sequence[Column], kinds: Seque
     for measure, kind in itertools.product(measures[:2], kinds[:2]):
         yield _Draft(
             f"What is the {_figure_words(measure)} of {_plural(table)} by {_words(kind.name)}?",
-            f"SELECT {_q(kind.name)}, {_figure(measure)} FROM {_from(table)} "  # noqa: S608
-            f"WHERE {_q(measure.name)} IS NOT NULL GROUP BY {_q(kind.name)} ORDER BY {_figure(measure)} DESC",
+            f"SELECT {quoted(kind.name)}, {_figure(measure)} FROM {quoted_name(table)} "  # noqa: S608
+            f"WHERE {quoted(measure.name)} IS NOT NULL GROUP BY {quoted(kind.name)} ORDER BY {_figure(measure)} DESC",
             kinds=(table, kind),
         )
 
@@ -180,8 +180,8 @@ def _largest(table: TableInfo, measures: Sequence[Column]) -> Iterator[_Draft]:
         measure = measures[0]
         yield _Draft(
             f"Which {_TOP} {_plural(table)} have the highest {_words(measure.name)}?",
-            f"SELECT {_q(label.name)}, {_q(measure.name)} FROM {_from(table)} "  # noqa: S608
-            f"WHERE {_q(measure.name)} IS NOT NULL ORDER BY {_q(measure.name)} DESC LIMIT {_TOP}",
+            f"SELECT {quoted(label.name)}, {quoted(measure.name)} FROM {quoted_name(table)} "  # noqa: S608
+            f"WHERE {quoted(measure.name)} IS NOT NULL ORDER BY {quoted(measure.name)} DESC LIMIT {_TOP}",
         )
 
 
@@ -192,22 +192,25 @@ def _of_parents(table: TableInfo, schema: Schema) -> Iterator[_Draft]:
         label = _label(parent) if parent is not None else None
         if parent is None or label is None:
             continue
-        names = f"p.{_q(label.name)}"
+        names = f"p.{quoted(label.name)}"
         yield _Draft(
             f"Which {_TOP} {_plural(parent)} have the most {_plural(table)}?",
-            f"SELECT {names}, count(*) AS {_q('count')} FROM {_from(table)} AS c JOIN {_from(parent)} AS p "  # noqa: S608
-            f"ON {_on(key, parent)} GROUP BY {names} ORDER BY count(*) DESC LIMIT {_TOP}",
+            f"SELECT {names}, count(*) AS {quoted('count')} FROM {quoted_name(table)} AS c "  # noqa: S608
+            f"JOIN {quoted_name(parent)} AS p ON {_on(key, parent)} "
+            f"GROUP BY {names} ORDER BY count(*) DESC LIMIT {_TOP}",
         )
         yield _Draft(
             f"Which {_plural(parent)} have no {_plural(table)}?",
-            f"SELECT {names} FROM {_from(parent)} AS p WHERE NOT EXISTS "  # noqa: S608
-            f"(SELECT 1 FROM {_from(table)} AS c WHERE {_on(key, parent)}) ORDER BY {names} LIMIT {_TOP}",
+            f"SELECT {names} FROM {quoted_name(parent)} AS p WHERE NOT EXISTS "  # noqa: S608
+            f"(SELECT 1 FROM {quoted_name(table)} AS c WHERE {_on(key, parent)}) ORDER BY {names} LIMIT {_TOP}",
         )
 
 
 def _on(key: ForeignKey, parent: TableInfo) -> str:
     theirs = [t or p for t, p in itertools.zip_longest(key.to_columns, parent.primary_key)][: len(key.columns)]
-    return " AND ".join(f"c.{_q(own)} = p.{_q(str(their))}" for own, their in zip(key.columns, theirs, strict=True))
+    return " AND ".join(
+        f"c.{quoted(own)} = p.{quoted(str(their))}" for own, their in zip(key.columns, theirs, strict=True)
+    )
 
 
 def _label(table: TableInfo) -> Column | None:
@@ -233,7 +236,7 @@ def _figure_words(column: Column) -> str:
 
 
 def _figure(column: Column) -> str:
-    return f"{'sum' if _adds_up(column) else 'avg'}({_q(column.name)})"
+    return f"{'sum' if _adds_up(column) else 'avg'}({quoted(column.name)})"
 
 
 def _adds_up(column: Column) -> bool:
@@ -241,7 +244,7 @@ def _adds_up(column: Column) -> bool:
 
 
 def _month(column: Column, dialect: Dialect) -> str:
-    name = _q(column.name)
+    name = quoted(column.name)
     if dialect == "sqlite":
         return f"strftime('%Y-%m', {name})"
     return f"CAST(date_trunc('month', {name}) AS DATE)"
@@ -254,11 +257,3 @@ def _plural(table: TableInfo) -> str:
 
 def _words(name: str) -> str:
     return name.replace("_", " ")
-
-
-def _from(table: TableInfo) -> str:
-    return quoted_name(table)
-
-
-def _q(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

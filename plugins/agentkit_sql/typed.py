@@ -1,4 +1,4 @@
-"""Is a text that somebody typed a statement, or a question in words?"""
+"""What somebody typed: a statement or a question in words?"""
 
 from __future__ import annotations
 
@@ -14,6 +14,11 @@ _OTHER = (
 _COMMENT = re.compile(r"\s*(?:--[^\n]*(?:\n|$)|/\*.*?\*/)", re.DOTALL)
 _WORD = re.compile(r"[\s(]*([A-Za-z]+)\b")
 _MARKS = re.compile(r"[*;=<>()\"']")
+
+
+def statement(sql: str) -> str:
+    """A statement without the blanks around it and the semicolon at its end."""
+    return sql.strip().rstrip(";").rstrip()
 
 
 def is_sql(text: str, schema: Schema) -> bool:

@@ -11,7 +11,7 @@ import duckdb
 import psycopg
 import pytest
 
-from agentkit.databases import Database, Databases, Engine, Opening
+from agentkit.databases import Database, Databases, Engine
 from agentkit.datasets import Workspace
 from agentkit.plugins import Plugins
 from agentkit.settings import DatabaseSettings, Settings, load_settings
@@ -54,14 +54,8 @@ def opened(url: str, settings: Settings, **policy: Any) -> Shop:
     """A database by its URL, under a policy."""
     options = DatabaseSettings(url=url, **policy)
     settings = load_settings(settings.folder, home=str(settings.home), databases={"shop": options})
-    workspace, plugins = Workspace(settings.root), Plugins(settings)
-    databases = Databases(settings, workspace, plugins)
-    from agentkit.specs import resolve
-
-    scheme = url.partition(":")[0]
-    spec = next(g.spec for g in plugins.databases.values() if scheme in g.spec.schemes)
-    engine = resolve(spec.target)(Opening("shop", url, settings, workspace))
-    return Shop(databases.open("shop"), engine, url)
+    databases = Databases(settings, Workspace(settings.root), Plugins(settings))
+    return Shop(databases.open("shop"), databases.engine("shop"), url)
 
 
 @pytest.fixture(scope="session")
@@ -107,7 +101,7 @@ def sqlite(settings: Settings) -> Shop:
     return opened("sqlite:///shop.db", settings, deny=DENY)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="session", name="duckdb")
 def duck(settings: Settings) -> Shop:
     with duckdb.connect(str(settings.folder / "lake.duckdb")) as connection:
         connection.execute(_TABLES + "CREATE SEQUENCE counter;")
@@ -117,5 +111,5 @@ def duck(settings: Settings) -> Shop:
 @pytest.fixture
 def shop(request: pytest.FixtureRequest) -> Shop:
     """The shop whose name is the parameter: postgres, sqlite or duckdb."""
-    found: Shop = request.getfixturevalue("duck" if request.param == "duckdb" else request.param)
+    found: Shop = request.getfixturevalue(request.param)
     return found

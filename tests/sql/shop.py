@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
+from pathlib import Path
+
 from agentkit.sqlguard.schema import Column, Dialect, ForeignKey, Schema, TableInfo
 
 TABLES = """
@@ -31,6 +34,14 @@ INSERT INTO categories VALUES (1, 'Furniture'), (2, 'Office');
 INSERT INTO order_items VALUES (1, 1, 1, 40.25), (1, 2, 1, 80), (2, 3, 20, 1.5), (3, 2, 1, 80), (4, 3, 10, 1.5);
 INSERT INTO "Odd Names" VALUES (1, 'x', 2, 3);
 """
+
+
+def shop_file(folder: Path) -> None:
+    """The shop as the SQLite file `shop.db`, named `shop` in the folder's agentkit.toml."""
+    connection = sqlite3.connect(folder / "shop.db")
+    connection.executescript(TABLES + ROWS)
+    connection.close()
+    (folder / "agentkit.toml").write_text('[databases]\nshop = "sqlite:///shop.db"\n')
 
 
 def shop(dialect: Dialect = "postgres") -> Schema:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +20,14 @@ from sqlglot import parse_one
 from agentkit import Agent
 from agentkit.errors import BadInput, ProviderError, SettingsError
 from agentkit.testing import ScriptedChatModel
-from tests.sql.shop import ROWS, TABLES
+from tests.sql.shop import shop_file
 
 Ask = Callable[..., SqlAnswer]
 
 
 @pytest.fixture(autouse=True)
-def shop_file(workspace: Path) -> Iterator[None]:
-    connection = sqlite3.connect(workspace / "shop.db")
-    connection.executescript(TABLES + ROWS)
-    connection.close()
-    (workspace / "agentkit.toml").write_text('[databases]\nshop = "sqlite:///shop.db"\n')
-    yield
+def _shop(workspace: Path) -> None:
+    shop_file(workspace)
 
 
 class Small(ScriptedChatModel):

@@ -93,6 +93,13 @@ NAMES = {
         "SELECT o.id, p.title FROM orders o JOIN products p ON o.product_id = p.product_id ORDER BY 1, 2 LIMIT 1",
         "SELECT 1, 'Desk'",
     ),
+    "join of tables whose third one is joined after them": (
+        (
+            "SELECT o.id, p.title FROM orders o JOIN products p ON o.product_id = p.product_id "
+            "JOIN order_items i ON p.product_id = i.product_id ORDER BY 1, 2 LIMIT 1"
+        ),
+        "SELECT 1, 'Desk'",
+    ),
     "misspelt table": ("SELECT count(*) FROM custmers", "SELECT count(*) FROM customers"),
     "singular table": ("SELECT category.label FROM category ORDER BY 1", "SELECT label FROM categories ORDER BY 1"),
     "misspelt column": ("SELECT ordered_on FROM orders WHERE id = 1", "SELECT ordered_at FROM orders WHERE id = 1"),

@@ -192,6 +192,25 @@ def test_a_statement_ends_with_the_process_that_asked(settings: Settings, sqlite
     assert list(tmp_path.iterdir()) == []
 
 
+def test_temporary_files_are_bounded(sqlite: Shop) -> None:
+    """In a process of its own, as the bound cannot be taken back."""
+    many = (
+        "WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 300000) SELECT hex(randomblob(50))"
+    )
+    code = (
+        "from agentkit.errors import SqlFailed\nfrom agentkit.sqlguard.limits import Limits\n"
+        "from agentkit_sql.engines import sqlite, worker\nfrom pathlib import Path\n"
+        f"engine = sqlite.SqliteEngine('shop', Path({str(sqlite.engine._engine._path)!r}))\n"  # type: ignore[attr-defined]
+        "worker.LARGEST_FILE = 1 << 20\nworker.bound(Limits())\n"
+        "try:\n"
+        f"    engine.run('{many} FROM n ORDER BY 1', Limits()).all()\n"
+        "except SqlFailed as error:\n"
+        "    print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "temporary files" in done.stdout
+
+
 def test_long_numbers_are_cut_and_counted(postgres: Shop) -> None:
     many = "SELECT repeat('9', 130000)::numeric AS n FROM generate_series(1, 2000)"
     rows = postgres.guarded.run(many, Limits(bytes=4 << 20))

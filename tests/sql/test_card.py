@@ -21,19 +21,18 @@ from agentkit.errors import BadInput, SettingsError
 from agentkit.settings import load_settings
 from agentkit.sqlguard.schema import Column, ForeignKey, Schema, TableInfo
 from agentkit.testing import ScriptedChatModel
-from tests.sql.shop import ROWS, TABLES, shop
+from tests.sql.shop import shop, shop_file
 
 
 @pytest.fixture
 def database(workspace: Path) -> Database:
     """The shop as a SQLite file with a name."""
+    shop_file(workspace)
     connection = sqlite3.connect(workspace / "shop.db")
-    connection.executescript(TABLES + ROWS)
     connection.execute("CREATE TABLE accounts (login text, password text, api_key text)")
     connection.execute("INSERT INTO accounts VALUES ('ada', 'hunter2hunter2', 'k-123')")
     connection.commit()
     connection.close()
-    (workspace / "agentkit.toml").write_text('[databases]\nshop = "sqlite:///shop.db"\n')
     return Agent(ScriptedChatModel(script=["-"])).services.databases.open("shop")
 
 
@@ -89,6 +88,20 @@ class TestMeaning:
         assert "-- Where they live" in text
         assert "CREATE TABLE orders ( -- What was bought" in text
         assert card.meaning.metrics == {"turnover": "SUM(total) of orders that are paid"}
+
+    def test_a_comment_that_only_repeats_the_name_is_left_out(self) -> None:
+        fares = TableInfo(
+            "fares",
+            (
+                Column("fare_id", "integer", comment="The unique identifier of the fare"),
+                Column("way", "text", comment="The way. 1 is one way, 2 is both"),
+                Column("paid", "integer", comment="Seconds since 1970"),
+            ),
+        )
+        text = Card(Schema("postgres", (fares,))).text()
+        assert "identifier" not in text
+        assert "1 is one way" in text
+        assert "Seconds since 1970" in text
 
     def test_the_toml_can_say_it_too(self, workspace: Path) -> None:
         (workspace / "agentkit.toml").write_text(
@@ -176,11 +189,25 @@ def large() -> Schema:
 
 class TestLargeSchemas:
     def test_the_tables_that_matter_are_there_and_the_prompt_stays_small(self, large: Schema) -> None:
-        text, chosen = fitting(Card(large), "What is the mean figure of turbine 47 and of pump 48?", 2_300)
+        shown = fitting(Card(large), "What is the mean figure of turbine 47 and of pump 48?", 2_300)
+        text, chosen = shown.text, shown.tables
         assert {"turbine_47", "pump_48"} <= set(chosen)
         assert "CREATE TABLE turbine_47 (" in text
         assert "-- other tables:" in text
         assert tokens(text) <= 2_300
+
+    def test_comments_without_room_stand_beside_the_question_that_hints_at_them(self) -> None:
+        long = "counted by hand at the end of every shift, without what came back from the night before"
+        columns = [Column(f"figure_{n}", "integer", comment=f"Pieces of line {n}, {long}") for n in range(60)]
+        columns.append(Column("paint", "text", comment="Colour of the lid as the customer ordered it"))
+        card = Card(Schema("postgres", (TableInfo("output", tuple(columns)),)))
+        which, other = (fitting(card, q, 900) for q in ("Which colour has the lid?", "What was made on line 17?"))
+        assert which.text == other.text
+        assert "by hand" not in which.text
+        assert which.hints[0] == "output.paint: Colour of the lid as the customer ordered it"
+        assert other.hints[0].startswith("output.figure_17: Pieces of line 17, counted by hand")
+        assert len(other.hints) < 10
+        assert fitting(card, "Which colour has the lid?", 9_000).hints == []
 
     def test_choosing_takes_well_under_five_seconds(self, large: Schema) -> None:
         start = time.perf_counter()
@@ -193,7 +220,7 @@ class TestLargeSchemas:
 
     def test_a_small_schema_is_always_told_whole(self) -> None:
         card = Card(shop())
-        first, second = (fitting(card, q, 2_000)[0] for q in ("How many orders?", "Who is the boss of Finn?"))
+        first, second = (fitting(card, q, 2_000).text for q in ("How many orders?", "Who is the boss of Finn?"))
         assert first == second == card.text()
 
     def test_values_and_synonyms_hint_at_a_table(self) -> None:

@@ -7,7 +7,6 @@ import io
 import json
 import os
 import signal
-import sqlite3
 import sys
 import threading
 from collections.abc import Callable
@@ -17,7 +16,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Outcome
-from tests.sql.shop import ROWS, TABLES
+from tests.sql.shop import shop_file
 
 Cli = Callable[..., Outcome]
 PLUGIN = '''
@@ -80,9 +79,7 @@ dying = "dying://"
 
 @pytest.fixture(autouse=True)
 def _shop(workspace: Path, cli: Cli) -> None:
-    with sqlite3.connect(workspace / "shop.db") as connection:
-        connection.executescript(TABLES + ROWS)
-    connection.close()
+    shop_file(workspace)
     (workspace / "scripted.py").write_text(PLUGIN)
     (workspace / "agentkit.toml").write_text(SETTINGS)
     assert cli("trust", "--yes").code == 0

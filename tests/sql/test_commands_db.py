@@ -21,17 +21,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.conftest import Outcome
-from tests.sql.shop import ROWS, TABLES
+from tests.sql.shop import shop_file
 
 Cli = Callable[..., Outcome]
 
 
 @pytest.fixture(autouse=True)
 def _shop(workspace: Path) -> None:
-    with sqlite3.connect(workspace / "shop.db") as connection:
-        connection.executescript(TABLES + ROWS)
-    connection.close()
-    (workspace / "agentkit.toml").write_text('[databases]\nshop = "sqlite:///shop.db"\n')
+    shop_file(workspace)
 
 
 @pytest.fixture

@@ -280,8 +280,8 @@ class TestFiles:
             writer.execute("COMMIT")
         writer.close()
 
-    def test_duckdb_gives_instants_without_another_package(self, duck: Shop) -> None:
-        told = duck.guarded.run("SELECT timestamptz '2024-01-01 12:00:00+00' AS t, 1 AS n ORDER BY n").all()
+    def test_duckdb_gives_instants_without_another_package(self, duckdb: Shop) -> None:
+        told = duckdb.guarded.run("SELECT timestamptz '2024-01-01 12:00:00+00' AS t, 1 AS n ORDER BY n").all()
         assert told[0][0].startswith("2024-01-01 12:00:00")
 
 

@@ -77,7 +77,7 @@ def test_a_policy_that_takes_nothing_away_changes_nothing(
     name: str, settings: Settings, server: str, request: pytest.FixtureRequest
 ) -> None:
     """Each table is then a query; only what needs the table itself (its key in GROUP BY, its row numbers) differs."""
-    plain: Shop = request.getfixturevalue("duck" if name == "duckdb" else name)
+    plain: Shop = request.getfixturevalue(name)
     under = opened(plain.url, settings, **_POLICY).guarded
     lost = []
     for statement in read(f"harmless-{name}"):

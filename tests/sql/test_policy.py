@@ -107,7 +107,7 @@ SELECT 'CANA' IN (secrets)
 
 @pytest.fixture(scope="module")
 def under(request: pytest.FixtureRequest, settings: Settings) -> dict[str, Database]:
-    shops: dict[str, Shop] = {e: request.getfixturevalue("duck" if e == "duckdb" else e) for e in ENGINES}
+    shops: dict[str, Shop] = {e: request.getfixturevalue(e) for e in ENGINES}
     return {e: opened(shop.url, settings, **POLICY).guarded for e, shop in shops.items()}
 
 
@@ -167,8 +167,8 @@ def test_only_what_is_allowed_can_be_read(shop: Shop, name: str, settings: Setti
 
 
 @pytest.mark.parametrize("mask", ["null", "partial", "hash"])
-def test_masks(postgres: Shop, duck: Shop, settings: Settings, mask: str) -> None:
-    for shop in (postgres, duck):
+def test_masks(postgres: Shop, duckdb: Shop, settings: Settings, mask: str) -> None:
+    for shop in (postgres, duckdb):
         database = opened(shop.url, settings, masks={"customers.email": mask}).guarded
         told = [row[0] for row in database.run("SELECT email FROM customers ORDER BY id").all()]
         again = [row[0] for row in database.run("SELECT email FROM customers ORDER BY id").all()]
@@ -243,9 +243,9 @@ def test_a_column_of_sqlite_is_called_as_it_was_written(sqlite: Shop) -> None:
     assert sqlite.guarded.run("SELECT `id+1` FROM (SELECT id+1 FROM customers) ORDER BY 1", LIMITS).all()[0] == (2,)
 
 
-def test_hashes_of_two_databases_differ(duck: Shop, settings: Settings) -> None:
+def test_hashes_of_two_databases_differ(duckdb: Shop, settings: Settings) -> None:
     """Nobody can look a value of one up in another."""
-    shops = {"one": DatabaseSettings(url=duck.url, masks={"customers.email": "hash"})}
+    shops = {"one": DatabaseSettings(url=duckdb.url, masks={"customers.email": "hash"})}
     shops["two"] = shops["one"]
     both = load_settings(settings.folder, home=str(settings.home), databases=shops)
     databases = Databases(both, Workspace(settings.root), Plugins(settings))

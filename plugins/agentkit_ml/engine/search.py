@@ -79,10 +79,10 @@ class Search:
                 self._run(algorithms)
         except (Cancelled, KeyboardInterrupt):
             # a person at a tool wants the best so far; one in a conversation wants it to stop
-            if self.ctx.by_model or not self._serious():
+            if self.ctx.by_model or not self.serious:
                 raise
             self.interrupted = True
-        if not self._serious() and len(algorithms) > 1:
+        if not self.serious and len(algorithms) > 1:
             raise TrainingError(
                 f"the budget is too short. {self.candidates[-1].skipped or 'Give more budget_seconds.'}"
             )
@@ -90,16 +90,24 @@ class Search:
     @property
     def best(self) -> Trial:
         """The trial with the greatest score, the first of equals; the baseline only if it is alone."""
-        return max(self._serious() or self.trials, key=lambda t: t.score)
+        return max(self.serious or self.trials, key=lambda t: t.score)
 
-    def _serious(self) -> list[Trial]:
+    @property
+    def serious(self) -> list[Trial]:
+        """All trials but the baseline's."""
         return [t for t in self.trials if t.algorithm != "dummy"]
+
+    @property
+    def runner_up(self) -> Trial | None:
+        """The best trial of another family than the best one's."""
+        others = [t for t in self.serious if t.algorithm != self.best.algorithm]
+        return max(others, key=lambda t: t.score, default=None)
 
     def _run(self, algorithms: Sequence[Algorithm]) -> None:
         proposed = proposals(in_order(algorithms, self.setting.trees), len(self.folds.values), self.setting.seed)
         score: float | None = None
         started = self._started = time.perf_counter()
-        while (self.most is None or len(self.candidates) < self.most) and not (self._over and self._serious()):
+        while (self.most is None or len(self.candidates) < self.most) and not (self._over and self.serious):
             try:
                 proposal = next(proposed) if not self.candidates else proposed.send(score)
             except StopIteration:
@@ -177,12 +185,11 @@ class Search:
 
         For the latter only where both fit into a part of all the time: it is better spent on the search otherwise.
         """
-        if self.deadline is None or not self._serious():
+        if self.deadline is None or not self.serious:
             return 0.0
-        best = self.best
-        others = [t for t in self._serious() if t.algorithm != best.algorithm]
-        alone = _ROOM * FITS * best.refit
-        both = alone + _ROOM * FITS * (max(others, key=lambda t: t.score).refit if others else 0.0)
+        second = self.runner_up
+        alone = _ROOM * FITS * self.best.refit
+        both = alone + _ROOM * FITS * (second.refit if second else 0.0)
         return both if both < _TOGETHER * (self.deadline - self._started) else alone
 
     def _check_time(self, algorithm: Algorithm) -> None:
@@ -215,7 +222,7 @@ class Search:
 
     def _tell(self, proposal: Proposal, started: float) -> None:
         label = FAMILIES[proposal.algorithm].label
-        best = f", best so far {number(self.told(self.best.score))}" if self._serious() else ""
+        best = f", best so far {number(self.told(self.best.score))}" if self.serious else ""
         if self.deadline is not None:
             part = (time.perf_counter() - started) / max(1e-9, self.deadline - started)
         else:

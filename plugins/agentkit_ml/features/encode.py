@@ -82,8 +82,8 @@ class Encoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         if not self.as_frame:
             return joined
         made = pd.DataFrame(joined, index=frame.index).add_prefix("f")
-        for place, levels in self._codes().items():
-            made[f"f{place}"] = _codes(joined[:, place], levels)
+        for place, levels in self._code_levels().items():
+            made[f"f{place}"] = _categorical(joined[:, place], levels)
         return made
 
     def _fitted_big(self, frame: DataFrame | Typed, target: Any) -> Any:
@@ -119,12 +119,14 @@ class Encoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 left += block.shape[1]
         if not self.as_frame:
             return made
-        known = self._codes()
+        known = self._code_levels()
         # one array for each column: together they would be copied
-        features = {f"f{i}": _codes(made[:, i], known[i]) if i in known else made[:, i] for i in range(made.shape[1])}
+        features = {
+            f"f{i}": _categorical(made[:, i], known[i]) if i in known else made[:, i] for i in range(made.shape[1])
+        }
         return pd.DataFrame(features, copy=False)
 
-    def _codes(self) -> dict[int, int]:
+    def _code_levels(self) -> dict[int, int]:
         """Places of the features that are codes, and their numbers of levels."""
         import numpy as np
 
@@ -137,7 +139,7 @@ class Encoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return found
 
 
-def _codes(column: NDArray[Any], levels: int) -> Any:
+def _categorical(column: NDArray[Any], levels: int) -> Any:
     import numpy as np
     import pandas as pd
 

@@ -42,7 +42,7 @@ def model_card(handle: str, training: Training, profile: Profile, kept: dict[str
 
 def summary(training: Training) -> str:
     """The model in one sentence."""
-    algorithm = " + ".join(label(name) for name in training.together.split(" + "))
+    algorithm = " + ".join(map(label, training.weights))
     return (
         f"Predicts {training.target!r} ({_TASKS.get(training.task, training.task)}) from {len(training.columns)} "
         f"columns of {training.dataset}: {algorithm}, {shown(training.metric, training.score)} on "
@@ -73,10 +73,9 @@ def _predicts(training: Training) -> str:
 
 def _data(training: Training, profile: Profile) -> str:
     held_back = _SPLITS.get(training.split, training.split)
-    learned = training.fitted_rows or training.train_rows
     lines = [
         f"- Data set: {_plain(training.dataset)}, {profile.rows} rows, SHA-256 `{training.digest[:16]}`.",
-        f"- Learned from {learned} rows; {training.test_rows} were held back {held_back}.",
+        f"- Learned from {training.learned_rows} rows; {training.test_rows} were held back {held_back}.",
         f"- Seed: {training.seed}.",
     ]
     if training.split_why:

@@ -277,7 +277,7 @@ def _register(
     tags = {
         HASH_TAG: stored.sha256, FORMAT_TAG: stored.format, SIZE_TAG: str(stored.bytes),
         "task": training.task, "target": training.target, "metric": training.metric, "score": repr(training.score),
-        "algorithm": training.together, "dataset": training.dataset, "rows": str(training.train_rows),
+        "algorithm": training.together, "dataset": training.dataset, "rows": str(training.learned_rows),
         **more,
     }  # fmt: skip
     tags |= {f"{LIBRARY_TAG}{library}": version for library, version in stored.libraries.items()}

@@ -112,7 +112,7 @@ def _packed(pipeline: Any) -> tuple[Stored, bytes]:
 
     The lightest level takes a second for 400 MB; the others take three times as long for a fifth less.
     """
-    why, format_, data = _too_many_trees(pipeline), "skops", b""
+    why, data = _too_many_trees(pipeline), b""
     if not why:
         import skops.io  # type: ignore[import-untyped]
 
@@ -124,12 +124,10 @@ def _packed(pipeline: Any) -> tuple[Stored, bytes]:
     if why:
         import cloudpickle
 
-        format_, data = "cloudpickle", cloudpickle.dumps(_Packed(cloudpickle.dumps(pipeline)))
+        data = cloudpickle.dumps(_Packed(cloudpickle.dumps(pipeline)))
     libraries = libraries_of(pipeline) | {"python": python_version()}
-    stored = Stored(
-        "skops" if format_ == "skops" else "cloudpickle", hashlib.sha256(data).hexdigest(), len(data), libraries, why
-    )
-    return stored, data
+    format_: Format = "cloudpickle" if why else "skops"
+    return Stored(format_, hashlib.sha256(data).hexdigest(), len(data), libraries, why), data
 
 
 class _Packed:

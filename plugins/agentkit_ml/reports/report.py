@@ -98,7 +98,8 @@ def html(report: Report) -> str:
         r=report, t=report.training, a=report.assessment, verdict=_verdict(report), gates=_gates(report),
         pictures=[(p, _embedded(p.path)) for p in report.pictures], version=__version__,
         same_data=report.dataset == report.training.dataset, candidates=_candidates(report.training),
-        without_score=_without_score(report.training), members=_members(report.training),
+        without_score=_without_score(report.training),
+        members={label(name): weight for name, weight in report.training.weights.items()},
     )  # fmt: skip
 
 
@@ -142,12 +143,6 @@ def _gates(report: Report) -> list[tuple[str, str, str]]:
         tendency = f" Probabilities are {calibrated.tendency}." if calibrated.tendency else ""
         made.append(("ok" if calibrated.ok else "warn", "calibration", how + tendency))
     return sorted(made, key=lambda gate: order[gate[0]])
-
-
-def _members(training: Training) -> list[tuple[str, float]]:
-    """(algorithm, weight) of the models that answer together, the weightiest first."""
-    weights = training.members or {training.algorithm: 1.0}
-    return sorted(((label(name), weight) for name, weight in weights.items()), key=lambda m: -m[1])
 
 
 def _candidates(training: Training) -> list[tuple[str, float, int, float, str]]:

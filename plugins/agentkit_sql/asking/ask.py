@@ -83,8 +83,8 @@ def _request(question: str, card: Card, asking: Asking, earlier: Sequence[Exampl
     prompt = asking.prompts.get(f"sql-{card.schema.dialect}")
     beside = sum(len(m.text) for m in prompt.render(**request.inputs()))
     room = max(_LEAST_ROOM, asking.options.prompt_tokens - beside // _LETTERS_A_TOKEN)
-    text, _ = fitting(card, " ".join([question, *(e.question + e.sql for e in earlier)]), room)
-    return replace(request, card=text)
+    shown = fitting(card, " ".join([question, *(e.question + e.sql for e in earlier)]), room)
+    return replace(request, card=shown.text, hints=tuple(shown.hints))
 
 
 def _tried(request: Request, trial: Trial, asking: Asking) -> list[Candidate]:

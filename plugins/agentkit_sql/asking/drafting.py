@@ -23,6 +23,8 @@ _START = re.compile(r"\b(?:WITH|SELECT|VALUES)\b", re.IGNORECASE)
 _MOST_TOKENS = 320
 _NEAR_EXAMPLES = 3
 _SMALL_CONTEXT = 16_000
+_ANOTHER_WAY = {"temperature": 0.6, "seed": 1}
+"""A small model that decodes greedily gives the statement back as it was, whatever is said about it."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +37,13 @@ class Request:
     notes: tuple[str, ...] = ()
     near: tuple[Example, ...] = ()
     earlier: tuple[Example, ...] = ()
+    hints: tuple[str, ...] = ()
 
     def inputs(self) -> dict[str, Any]:
         """As the prompt file takes it."""
         return {
             "card": self.card, "question": self.question, "metrics": self.metrics, "notes": list(self.notes),
+            "hints": list(self.hints),
             "examples_near": [{"question": e.question, "sql": e.sql} for e in self.near],
             "earlier": [{"question": e.question, "sql": e.sql} for e in self.earlier],
         }  # fmt: skip
@@ -83,6 +87,8 @@ class Drafter:
         options: dict[str, Any] = {"max_tokens": _MOST_TOKENS}
         if constrained:
             options["response_format"] = self._shape()
+        if failed is not None and self.worth > 1:
+            options |= _ANOTHER_WAY
         try:
             return statement_in(self._model.bind(**options).invoke(messages).text)
         except AgentkitError:

@@ -12,7 +12,7 @@ from agentkit.errors import AgentkitError
 from agentkit.sqlguard.limits import Limits
 from agentkit_sql.binder.names import Names
 from agentkit_sql.binder.scopes import Source, views
-from agentkit_sql.card.values import quoted
+from agentkit_sql.engines.quoting import quoted, quoted_name
 
 if TYPE_CHECKING:
     from agentkit.databases import Database
@@ -94,7 +94,7 @@ def _like(database: Database, source: Source, column: exp.Column, text: str) -> 
     """Up to five values of the column that are or contain the text, in any case; None if they cannot be read."""
     assert source.table is not None
     table = source.table
-    place = quoted(table.name) if not table.schema else f"{quoted(table.schema)}.{quoted(table.name)}"
+    place = quoted_name(table)
     name = next((c.name for c in table.columns if c.name.lower() == column.name.lower()), column.name)
     value = f"LOWER(CAST({quoted(name)} AS VARCHAR))"
     plain = text.lower().replace("'", "''")

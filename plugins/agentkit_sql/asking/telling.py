@@ -60,10 +60,10 @@ def unknown_words(question: str, card: Card) -> list[str]:
         known |= telling(" ".join([name, card.comment(table), *said.synonyms]))
         for column in table.columns:
             known |= telling(" ".join([column.name, card.comment(table, column), *card.frequent(table, column)]))
-    known |= telling(" ".join([*card.meaning.metrics, *card.meaning.notes]))
+    known |= telling(" ".join([*card.meaning.metrics, *card.meaning.notes])) | _ASKED_OF_ALL
     asked = telling(question)
     order = question.lower()
-    strange = [w for w in asked if w not in known and not near(w, known) and w not in _ASKED_OF_ALL]
+    strange = [w for w in asked if w not in known and not near(w, known)]
     return sorted(strange, key=order.find)
 
 

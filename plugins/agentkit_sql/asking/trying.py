@@ -13,6 +13,8 @@ from agentkit_sql.asking.settings import Steps
 from agentkit_sql.binder import bind
 
 if TYPE_CHECKING:
+    from sqlglot import exp
+
     from agentkit.databases import Database
     from agentkit.sqlguard.limits import Limits
     from agentkit_sql.answer import SqlAnswer
@@ -86,9 +88,8 @@ class Trial:
 
     def _doubt(self, candidate: Candidate) -> None:
         from agentkit_sql.asking.doubts import doubts, weak
-        from agentkit_sql.binder.parsing import parsed
 
-        tree, _, _ = parsed(candidate.sql, self.card.schema.dialect)
+        tree = self._tree(candidate)
         if tree is not None:
             odd = doubts(tree, self.question, candidate.answer)
             candidate.doubts = [*candidate.unknown, *weak(candidate.repairs), *odd]
@@ -101,29 +102,36 @@ class Trial:
         candidate.repairs = list(bound.repairs)
 
     def _complete(self, candidate: Candidate) -> None:
-        """Further columns, and values as the database has them; taken back if the database then refuses."""
+        """Values as the database has them, and further columns; each left out if the database would then refuse."""
         from agentkit_sql.asking.completing import complete
         from agentkit_sql.asking.literals import repair_literals
         from agentkit_sql.binder.names import Names
-        from agentkit_sql.binder.parsing import parsed
 
-        dialect = self.card.schema.dialect
-        tree, _, _ = parsed(candidate.sql, dialect)
-        if tree is None:
-            return
-        found: list[str] = []
-        if self.steps.literals:
+        tree = self._tree(candidate)
+        if self.steps.literals and tree is not None:
             names = Names(self.card.schema, self.card.graph)
             found, candidate.unknown = repair_literals(tree, names, self.database, self.card)
-            if found and self._refusal(tree.sql(dialect=dialect)) is None:
-                candidate.sql = tree.sql(dialect=dialect)
+            if self._takes(candidate, tree, found):
                 candidate.repairs += found
-        if self.steps.completion:
+        tree = self._tree(candidate)
+        if self.steps.completion and tree is not None:
             grouped = not any(r.startswith("GROUP BY") for r in candidate.repairs)
-            done = complete(tree, self.question, dialect, groups=grouped)
-            if done and self._refusal(tree.sql(dialect=dialect)) is None:
-                candidate.sql = tree.sql(dialect=dialect)
+            done = complete(tree, self.question, self.card.schema.dialect, groups=grouped)
+            if self._takes(candidate, tree, done):
                 candidate.completions = done
+
+    def _tree(self, candidate: Candidate) -> exp.Expr | None:
+        from agentkit_sql.binder.parsing import parsed
+
+        return parsed(candidate.sql, self.card.schema.dialect)[0]
+
+    def _takes(self, candidate: Candidate, tree: exp.Expr, done: list[str]) -> bool:
+        """Let a changed tree be the candidate's statement, if anything was done and the database would run it."""
+        sql = tree.sql(dialect=self.card.schema.dialect)
+        if not done or self._refusal(sql) is not None:
+            return False
+        candidate.sql = sql
+        return True
 
     def _refusal(self, sql: str) -> str | None:
         """Why the database or its guard would not run a statement, None if it would."""
@@ -157,9 +165,8 @@ class Trial:
 
     def _without_zero(self, candidate: Candidate) -> bool:
         from agentkit_sql.binder.figures import guard_zero
-        from agentkit_sql.binder.parsing import parsed
 
-        tree, _, _ = parsed(candidate.sql, self.card.schema.dialect)
+        tree = self._tree(candidate)
         if tree is None or not guard_zero(tree):
             return False
         candidate.sql = tree.sql(dialect=self.card.schema.dialect)

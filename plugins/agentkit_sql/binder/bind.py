@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
@@ -37,6 +36,7 @@ def bind(
     from agentkit_sql.binder.names import Names
     from agentkit_sql.binder.parsing import parsed
     from agentkit_sql.binder.tables import full_names
+    from agentkit_sql.typed import statement
 
     tree, repairs, problem = parsed(sql, schema.dialect)
     if tree is None:
@@ -49,7 +49,7 @@ def bind(
         problems = _names_and_shape(tree, names, repairs)
     _figures(tree, names, repairs, today)
     if not repairs:
-        return Bound(sql.strip().rstrip(";").rstrip(), (), tuple(problems))
+        return Bound(statement(sql), (), tuple(problems))
     return Bound(tree.sql(dialect=schema.dialect), tuple(dict.fromkeys(repairs)), tuple(problems))
 
 
@@ -62,9 +62,8 @@ def _names_and_shape(tree: exp.Expr, names: Names, repairs: list[str]) -> list[s
     from agentkit_sql.binder.tables import drop_unknown, repair_tables, swap_tables
     from agentkit_sql.binder.wrapping import wrap_steps
 
-    steps: tuple[Callable[[exp.Expr, Names, list[str]], None], ...] = (repair_tables, swap_tables)
-    for step in steps:
-        step(tree, names, repairs)
+    repair_tables(tree, names, repairs)
+    swap_tables(tree, names, repairs)
     repair_columns(tree, names, repairs)
     for step in (drop_unknown, quote_names, wrap_steps, repair_functions, repair_shape, repair_casts):
         step(tree, names, repairs)

@@ -10,7 +10,6 @@ from agentkit_sql.binder.names import Names
 from agentkit_sql.binder.scopes import View, views
 from agentkit_sql.binder.types import kind_of
 
-_NUMBERS = frozenset(("integer", "number", "float"))
 _TIMES = frozenset(("date", "timestamp"))
 _COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE)
 

@@ -66,13 +66,20 @@ def join_over_bridge(view: View, condition: exp.EQ, one: Source, other: Source, 
         return False
     bridge = next((s for s in view.sources.values() if s.table and full_name(s.table) == path[0].right), None)
     alias = bridge.alias if bridge else _free(names.by_full_name(path[0].right).name, view)
+    first = exp.EQ(
+        this=exp.column(path[0].columns[0], before.alias), expression=exp.column(path[0].to_columns[0], alias)
+    )
+    at = next(i for i, j in enumerate(joins) if j is join)
+    late = next((j for j in joins[at:] if bridge and j.this is bridge.node), None)
     if bridge is None:
-        first = exp.EQ(
-            this=exp.column(path[0].columns[0], before.alias), expression=exp.column(path[0].to_columns[0], alias)
-        )
         new = exp.Join(this=_table(names.by_full_name(path[0].right), alias), on=first, side=join.args.get("side"))
-        at = next(i for i, j in enumerate(joins) if j is join)
         view.select.set("joins", [*joins[:at], new, *joins[at:]])
+    elif late is not None:
+        # the bridge is joined after the table that needs it, by the very condition that this one gets
+        if {c.table.lower() for c in late.find_all(exp.Column)} != {alias.lower(), joined.alias.lower()}:
+            return False
+        late.set("on", first)
+        view.select.set("joins", [*joins[:at], late, *(j for j in joins[at:] if j is not late)])
     condition.set("this", exp.column(path[1].columns[0], alias))
     condition.set("expression", exp.column(path[1].to_columns[0], joined.alias))
     return True

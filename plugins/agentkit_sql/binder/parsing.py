@@ -7,6 +7,8 @@ import re
 from sqlglot import exp, parse
 from sqlglot.errors import SqlglotError
 
+from agentkit_sql.typed import statement
+
 _UNIT = r"(?:second|minute|hour|day|week|month|quarter|year)s?"
 # forms that only one dialect has, and that others misread; all dialects of `_DIALECTS` are tried in this order
 _DECISIVE: dict[str, re.Pattern[str]] = {
@@ -28,7 +30,7 @@ _OTHERS = {"postgres": ("mysql", "tsql", "duckdb"), "sqlite": ("mysql", "tsql", 
 
 def parsed(sql: str, dialect: str) -> tuple[exp.Expr | None, list[str], str]:
     """The tree, the repairs that reading it took, and the parser's words if it cannot be read."""
-    text = sql.strip().rstrip(";").rstrip()
+    text = statement(sql)
     tree, problem = _read(text, dialect)
     # what stands in a text or a quoted name is no sign of a dialect, but a unit of time is
     bare = re.sub(rf"'(?!{_UNIT}')(?:[^']|'')*'|\"[^\"]*\"", "''", text, flags=re.IGNORECASE)

@@ -11,6 +11,7 @@ from agentkit.sqlguard.schema import Column, Schema, TableInfo
 from agentkit_sql.card.joins import Join, JoinGraph, full_name, join_graph
 from agentkit_sql.card.meaning import Meaning
 from agentkit_sql.card.values import FREQUENT, Values, is_text, table_key
+from agentkit_sql.card.words import near, telling, words
 
 _SHORT_COMMENT = 100
 _MOST_COLUMNS = 80
@@ -35,14 +36,16 @@ class Card:
         """The tables by the name that a statement uses."""
         return {full_name(t): t for t in self.schema.tables}
 
-    def comment(self, table: TableInfo, column: Column | None = None) -> str:
-        """What a user, or the database itself, says about a table or a column; one line, shortened."""
+    def comment(self, table: TableInfo, column: Column | None = None, longest: int = _SHORT_COMMENT) -> str:
+        """What a user, or the database itself, says about a table or a column; one line of `longest` characters."""
         said = self.meaning.table(full_name(table))
         if column is None:
-            return _short(said.description or table.comment, said.synonyms)
+            return _short(said.description or table.comment, said.synonyms, longest)
         own = said.column(column.name)
         unit = f"in {own.unit}" if own.unit and own.unit not in own.description else ""
-        return _short(", ".join(filter(None, (own.description or column.comment, unit))), own.synonyms)
+        text = own.description or column.comment
+        told = text if says_more(text, f"{table.name} {column.name}") else ""
+        return _short(", ".join(filter(None, (told, unit))), own.synonyms, longest)
 
     def frequent(self, table: TableInfo, column: Column) -> list[str]:
         return self.values.get(table_key(table), {}).get(column.name, [])
@@ -82,7 +85,7 @@ class Card:
         notes = []
         if self.comments and (said := self.comment(table, column)):
             notes.append(said)
-        elif self.comments and column.name.lower() in _COUNTS and kind_is_number(column.type):
+        if self.comments and column.name.lower() in _COUNTS and kind_is_number(column.type):
             notes.append("a number to add up with SUM")
         found = self.frequent(table, column)[:values]
         if found and not _said_already(found, notes):
@@ -96,6 +99,24 @@ class Card:
     def _joins(self, chosen: Iterable[str]) -> list[Join]:
         shown = set(chosen)
         return [j for j in self.graph.joins if j.left in shown and j.right in shown][:_MOST_JOINS]
+
+
+_FILLING = frozenset(
+    re.findall(
+        r"\w+",
+        "assigned associated belong column contain corresponding current describe description designated field "
+        "foreign given hold identifier identify identifying indicate indicating key overall particular primary record "
+        "referencing related represent representing row specific specified store table unique used whether ",
+    )
+)
+"""Words of data dictionaries that tell nothing about a column."""
+
+
+def says_more(comment: str, name: str) -> bool:
+    """Whether a comment has a word that the name does not: `The unique identifier of the fare` of fare.id has none."""
+    known = set(words(name))
+    new = telling(comment) - known - _FILLING
+    return any(not near(w, known) for w in new) or bool(re.search(r"\d", comment))
 
 
 _COUNTS = frozenset(("count", "cnt", "counts", "total_count", "quantity", "qty"))
@@ -138,9 +159,9 @@ _RESERVED = frozenset(
 )
 
 
-def _short(text: str, synonyms: Iterable[str] = ()) -> str:
+def _short(text: str, synonyms: Iterable[str], longest: int) -> str:
     line = " ".join(text.split()).rstrip(".")
-    line = line if len(line) <= _SHORT_COMMENT else line[: _SHORT_COMMENT - 3].rsplit(" ", 1)[0] + "..."
+    line = line if len(line) <= longest else line[: longest - 3].rsplit(" ", 1)[0] + "..."
     also = ", ".join(synonyms)
     return "; ".join(filter(None, (line, f"also called {also}" if also else "")))
 

@@ -1,9 +1,11 @@
-"""What of a card goes into a prompt: all of it if it fits, or else the tables that matter for the question."""
+"""What of a card goes into a prompt: all of it if it fits, or else what matters for the question."""
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections import Counter
+from dataclasses import dataclass, replace
 
 from agentkit.sqlguard.schema import TableInfo
 from agentkit_sql.card.card import Card
@@ -13,6 +15,17 @@ from agentkit_sql.card.words import near, telling
 CHARACTERS_A_TOKEN = 2.7
 """Measured with Qwen2.5's tokens on cards: 2.7 to 3.2; numbers and odd names take the most."""
 _MOST_NAMES = 80
+_MOST_HINTS = 8
+_LONG_COMMENT = 240
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A card's text, the tables that it shows in full, and comments that stand beside the question instead."""
+
+    text: str
+    tables: list[str]
+    hints: list[str]
 
 
 def tokens(text: str) -> int:
@@ -20,22 +33,45 @@ def tokens(text: str) -> int:
     return math.ceil(len(text) / CHARACTERS_A_TOKEN)
 
 
-def fitting(card: Card, question: str, room: int) -> tuple[str, list[str]]:
-    """The card's text in at most `room` tokens, and the names of the tables that it shows in full.
+def fitting(card: Card, question: str, room: int) -> Shown:
+    """What is shown of a card in at most `room` tokens.
 
-    A card that fits as a whole is the same for every question, so that a model can reuse what it has read. Values go
-    first, then tables that nothing in the question hints at.
+    Text that is the same for every question is read by a model once. So values go first, then comments, of which those
+    that the question hints at stand beside it, and only then tables that nothing in the question hints at.
     """
-    for values in (FREQUENT, 2, 1, 0):
-        text = card.text(values=values)
+    bare = replace(card, comments=False)
+    for whole, values in ((card, FREQUENT), (card, 2), (bare, FREQUENT), (bare, 2), (bare, 1), (bare, 0)):
+        text = whole.text(values=values)
         if tokens(text) <= room:
-            return text, list(card.names)
+            return Shown(text, list(card.names), hints(card, question) if card.comments and whole is bare else [])
     chosen = mattering(card, question, room)
     for values in (2, 0):
         text = card.text(chosen, values=values, others=_MOST_NAMES)
         if tokens(text) <= room:
-            return text, chosen
-    return card.text(chosen, values=0, others=0), chosen
+            return Shown(text, chosen, [])
+    return Shown(card.text(chosen, values=0, others=0), chosen, [])
+
+
+def hints(card: Card, question: str) -> list[str]:
+    """`table.column: comment` of the few columns that a question's words hint at most, best first."""
+    asked = telling(question)
+    described = {
+        f"{name}.{column.name}: {comment}": (telling(column.name), telling(f"{table.name} {comment}"))
+        for name, table in card.names.items()
+        for column in table.columns
+        if (comment := card.comment(table, column, _LONG_COMMENT))
+    }
+    seen = Counter(word for own, said in described.values() for word in own | said)
+
+    def score(own: set[str], said: set[str]) -> float:
+        weights = {word: math.log(1 + len(described) / (1 + seen[word])) for word in asked}
+        in_name = {word for word in asked if word in own or near(word, own)}
+        in_comment = {word for word in asked - in_name if word in said or near(word, said)}
+        return 1.5 * math.fsum(weights[w] for w in in_name) + math.fsum(weights[w] for w in in_comment)
+
+    scores = {line: score(*its) for line, its in described.items()}
+    best = heapq.nlargest(_MOST_HINTS, scores, key=scores.__getitem__)
+    return [line for line in best if scores[line] > 0]
 
 
 def mattering(card: Card, question: str, room: int) -> list[str]:

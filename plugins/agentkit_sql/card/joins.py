@@ -30,7 +30,7 @@ Owners = dict[str, list[tuple[TableInfo, Column]]]
 
 @dataclass(frozen=True)
 class Join:
-    """`left.columns[i] = right.columns_right[i]`; `declared` if the database or the user says so."""
+    """`left.columns[i] = right.to_columns[i]`; `declared` if the database or the user says so."""
 
     left: str
     columns: tuple[str, ...]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from agentkit.errors import AgentkitError
 from agentkit.sqlguard.limits import Limits
 from agentkit.sqlguard.schema import Column, TableInfo
+from agentkit_sql.engines.quoting import literal, quoted, quoted_name
 
 if TYPE_CHECKING:
     from agentkit.databases import Database
@@ -87,18 +88,18 @@ def _rows(database: Database, statement: str) -> Iterator[tuple[str, str, int]]:
 
 
 def _statement(table: TableInfo, columns: list[Column]) -> str:
-    source = quoted(table.name) if not table.schema else f"{quoted(table.schema)}.{quoted(table.name)}"
+    source = quoted_name(table)
     parts = []
     for column in columns:
-        name, label = quoted(column.name), column.name.replace("'", "''")
+        name, label = quoted(column.name), literal(column.name)
         if is_text(column):
             parts.append(
-                f"SELECT '{label}' AS c, CAST({name} AS VARCHAR) AS v, count(*) AS n FROM sample "  # noqa: S608
+                f"SELECT {label} AS c, CAST({name} AS VARCHAR) AS v, count(*) AS n FROM sample "  # noqa: S608
                 f"GROUP BY {name}"
             )
         else:
             parts += [
-                f"SELECT '{label}' AS c, CAST({edge}({name}) AS VARCHAR) AS v, 1 AS n FROM sample"  # noqa: S608
+                f"SELECT {label} AS c, CAST({edge}({name}) AS VARCHAR) AS v, 1 AS n FROM sample"  # noqa: S608
                 for edge in ("min", "max")
             ]
     every = " UNION ALL ".join(parts)
@@ -107,7 +108,3 @@ def _statement(table: TableInfo, columns: list[Column]) -> str:
         f"ranked AS (SELECT c, v, n, row_number() OVER (PARTITION BY c ORDER BY n DESC, v) AS r FROM counted) "
         f"SELECT c, v, n FROM ranked WHERE r <= {FREQUENT} ORDER BY c, r"
     )
-
-
-def quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

@@ -43,5 +43,5 @@ def stem(word: str) -> str:
 
 
 def near(word: str, known: Iterable[str]) -> list[str]:
-    """Those of `known` that share their first four letters with a word of at least five, `authored` and `author`."""
+    """Those of `known` that share their first five letters, `authored` and `author`."""
     return [k for k in known if len(word) > 4 and len(k) > 4 and word[:5] == k[:5]]

@@ -9,7 +9,7 @@ import click
 
 from agentkit.cli.common import ProgressLine, json_option, print_json, print_table
 from agentkit.errors import SqlFailed, SqlTimeout
-from agentkit_sql.commands.showing import aligned, cell
+from agentkit_sql.commands.showing import aligned, cell, counted
 from agentkit_sql.commands.sql import db_option
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def list_databases(as_json: bool) -> None:
     if as_json:
         print_json([asdict(d) for d in found])
         return
-    rows = [(d.name, d.kind, d.problem or f"{d.tables} table{'' if d.tables == 1 else 's'}", d.where) for d in found]
+    rows = [(d.name, d.kind, d.problem or counted(d.tables, "table"), d.where) for d in found]
     print_table(["name", "kind", "state", "where"], rows)
 
 
@@ -126,7 +126,7 @@ def _insights_text(found: TableInsights) -> str:
     heads = ["column", "type", "distinct", "missing", "min", "max", "mean", "most frequent"]
     return "\n".join(
         [
-            f"{found.table}: {found.looked_at:,} row{'' if found.looked_at == 1 else 's'}{sampled}",
+            f"{found.table}: {counted(found.looked_at)}{sampled}",
             *aligned(heads, rows, missing=""),
         ]
     )

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from agentkit.cli.common import keep_history
 from agentkit.errors import AgentkitError, BadInput, Cancelled
-from agentkit_sql.commands.showing import Format, aligned, show
+from agentkit_sql.commands.showing import Format, aligned, counted, show
+from agentkit_sql.typed import statement
 
 if TYPE_CHECKING:
     from agentkit_sql.answer import SqlAnswer
@@ -100,7 +100,7 @@ class Talk:
 
     def _answer(self, said: str) -> None:
         answer = self._session.answer(said, self._earlier(said))
-        self._last, self._question = answer, "" if answer.sql == said.strip().rstrip(";").strip() else said
+        self._last, self._question = answer, "" if answer.sql == statement(said) else said
         home = self._session.services.settings.home
         show(answer, self._form, home, sql=self._show_sql, steps=self._steps)
         if answer.suggestions:
@@ -139,15 +139,15 @@ class Talk:
         click.echo(f"{'kept in' if kept.new else 'is already in'} {kept.file.name}", err=True)
 
     def _export(self, name: str) -> None:
-        from agentkit_sql.export import export, export_limits
+        from agentkit_sql.export import SUFFIXES, export, export_limits
         from agentkit_sql.outputs import output_file
 
         answer = self._answered()
         if not name:
             raise BadInput("say where to: `/export FILE.csv` or `/export FILE.parquet`.")
-        path = output_file(str(Path(name)), (".csv", ".parquet"), force=False)
+        path = output_file(name, SUFFIXES, force=False)
         done = export(self._session.database.run(answer.sql, export_limits(self._session.limits)), path)
-        click.echo(f"{done.rows:,} row{'' if done.rows == 1 else 's'} in {path}", err=True)
+        click.echo(f"{counted(done.rows)} in {path}", err=True)
 
     def _new(self, _rest: str) -> None:
         self._last, self._question = None, ""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from agentkit.cli.common import ProgressLine, plugins, settings
+from agentkit_sql.typed import is_sql, statement
 
 if TYPE_CHECKING:
     from agentkit.calls import Services
@@ -59,8 +60,6 @@ class Session:
 
     def answer(self, text: str, earlier: Sequence[Example] = ()) -> SqlAnswer:
         """Run a statement, or answer a question in words. `earlier`: what the question goes on from."""
-        from agentkit_sql.typed import is_sql
-
         with interruptible(self.services, "the question"):
             try:
                 if is_sql(text, self.database.schema()):
@@ -73,10 +72,10 @@ class Session:
         """The rows of a statement, all fetched before anything is shown."""
         from agentkit_sql.collect import answered, planned
 
-        statement = sql.strip().rstrip(";").strip()
+        shown = statement(sql)
         if self.dry:
-            return planned(self.database, sql, statement)
-        return answered(self.database.run(sql, self.limits), statement, self.database.name, self.services.settings.home)
+            return planned(self.database, sql, shown)
+        return answered(self.database.run(sql, self.limits), shown, self.database.name, self.services.settings.home)
 
     def plan(self, answer: SqlAnswer) -> str:
         """The database's plan of an answer's statement."""

@@ -62,12 +62,17 @@ def _show_rows(answer: SqlAnswer, form: Format, home: Path) -> None:
         heads = [f"{c} ({table.units[c]})" if c in table.units else c for c in table.columns]
         lines = markdown(heads, table.rows) if form == "markdown" else aligned(heads, table.rows)
         click.echo("\n".join(lines) + "\n")
-        click.echo(_counted(answer))
+        click.echo(_how_many(answer))
 
 
-def _counted(answer: SqlAnswer) -> str:
+def counted(number: int, noun: str = "row") -> str:
+    """`1 row`, `1,234 rows`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _how_many(answer: SqlAnswer) -> str:
     shown = len(answer.table.rows)
-    count = f"{answer.row_count:,} row{'' if answer.row_count == 1 else 's'} in {answer.seconds:.2g} s"
+    count = f"{counted(answer.row_count)} in {answer.seconds:.2g} s"
     if shown == answer.row_count:
         return count
     return f"{count}, the first {shown} shown; all: agentkit db export {answer.table.handle} out.csv"
@@ -122,20 +127,16 @@ def _text(value: Any) -> str:
 
 
 def _copy_csv(answer: SqlAnswer, home: Path) -> None:
+    from agentkit.cells import csv_cell
     from agentkit.stored_tables import stored
-    from agentkit_sql.export import csv_cell
 
     writer = csv.writer(sys.stdout, lineterminator="\n")
     if not answer.table.handle:
         writer.writerow(answer.table.columns)
         writer.writerows([csv_cell(v) for v in row] for row in answer.table.rows)
         return
-    truths = [i for i, kind in enumerate(answer.types) if _kind(kind) == "truth"]
     with stored(home, answer.table.handle).open(encoding="utf-8", newline="") as whole:
-        for number, row in enumerate(csv.reader(whole)):
-            for i in truths if number else ():
-                row[i] = row[i].lower()
-            writer.writerow(row)
+        writer.writerows(csv.reader(whole))
 
 
 def _write_json(answer: SqlAnswer, home: Path) -> None:
@@ -175,7 +176,7 @@ def _typed(text: str, kind: str) -> Any:
     if text == "":
         return None
     if kind == "truth":
-        return {"True": True, "False": False}.get(text, text)
+        return {"true": True, "false": False}.get(text, text)
     if kind == "number":
         try:
             return json.loads(text)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from agentkit.cli.common import json_option, print_json
+from agentkit_sql.commands.showing import counted
 from agentkit_sql.commands.sql import db_option
 
 if TYPE_CHECKING:
@@ -45,8 +46,7 @@ def export(what: str, output: str, db: str | None, limit: int | None, force: boo
     if as_json:
         print_json(asdict(done))
     else:
-        rows = f"{done.rows:,} row{'' if done.rows == 1 else 's'}"
-        click.echo(f"{rows}, {done.columns} columns in {done.file}", err=True)
+        click.echo(f"{counted(done.rows)}, {done.columns} columns in {done.file}", err=True)
     if done.cut:
         advice = "--limit raises it" if "rows" in done.cut else "leave out long columns, or write parts"
         click.echo(f"agentkit: the file is not all of it, a limit cut it ({', '.join(done.cut)}): {advice}.", err=True)
@@ -55,9 +55,10 @@ def export(what: str, output: str, db: str | None, limit: int | None, force: boo
 
 def _exported(opened: Services, what: str, path: Path, db: str | None, limit: int | None) -> Export:
     from agentkit.stored_tables import stored
+    from agentkit_sql.engines.quoting import quoted_name
     from agentkit_sql.export import export as write
     from agentkit_sql.export import export_limits, export_stored
-    from agentkit_sql.listing import find_table, quoted_name
+    from agentkit_sql.listing import find_table
     from agentkit_sql.typed import is_sql
 
     if what.startswith("table:"):

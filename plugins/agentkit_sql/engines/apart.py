@@ -64,7 +64,7 @@ class Apart:
     def run(self, sql: str, limits: Limits) -> Rows:
         """See the engine; what the limits cut off is cut there and counted here."""
         started = time.monotonic()
-        call = _Call(self, self._engine, "run", (sql,), limits)
+        call = _Call(self._engine, "run", (sql,), limits, self._holds)
         columns = next(call)
         return Rows(columns, (row for batch in call for row in batch), limits, call.close, started)
 
@@ -72,7 +72,7 @@ class Apart:
         """Nothing stays open between two calls."""
 
     def _told(self, method: str, arguments: tuple[Any, ...], limits: Limits) -> Any:
-        with contextlib.closing(_Call(self, self._engine, method, arguments, limits)) as call:
+        with contextlib.closing(_Call(self._engine, method, arguments, limits, self._holds)) as call:
             (told,) = call
         return told
 
@@ -80,8 +80,8 @@ class Apart:
 class _Call:
     """The parts of one answer; a process whose answer is not read to the end is killed."""
 
-    def __init__(self, asking: object, engine: Engine, method: str, arguments: tuple[Any, ...], limits: Limits) -> None:
-        self._asking = asking
+    def __init__(self, engine: Engine, method: str, arguments: tuple[Any, ...], limits: Limits, holds: object) -> None:
+        self._holds = holds
         self._process: _Process | None = _taken()
         self._watch = Watch(limits.seconds, self._process.kill, grace=_GRACE)
         try:
@@ -124,7 +124,7 @@ class _Call:
         process, self._process = self._process, None
         if process is not None:
             self._watch.end()
-            if again:
+            if again and not self._watch.reason:  # else it may just have been killed
                 _give_back(process)
             else:
                 process.end()

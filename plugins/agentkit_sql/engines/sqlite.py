@@ -154,10 +154,13 @@ class SqliteEngine:
             yield
         except (sqlite3.Error, sqlite3.Warning, OverflowError, UnicodeError) as error:
             watch.check()
+            code = getattr(error, "sqlite_errorname", "") or ""
+            if code in ("SQLITE_IOERR_WRITE", "SQLITE_FULL"):  # what is written are temporary files
+                raise SqlFailed("the statement sorts more than fits in temporary files. Ask for less.", code) from None
             text = str(error)[:500].rstrip(".")
             if ("malformed" in text and "JSON" not in text) or "disk I/O" in text or "locked" in text:
                 raise DatabaseUnavailable(f"database {self._name!r} cannot be read: {text}. Try again later.") from None
-            raise SqlFailed(f"{text}.", getattr(error, "sqlite_errorname", "") or "") from None
+            raise SqlFailed(f"{text}.", code) from None
         except MemoryError:
             raise SqlFailed("the statement needs too much memory. Ask for less.") from None
 

@@ -24,6 +24,8 @@ IDLE_SECONDS = 60.0
 _ROOM = 512 << 20
 _ROOM_OF_A_CORE = 16 << 20
 """What a process needs beside the memory that a statement may have: code, threads, rows on their way."""
+LARGEST_FILE = 2 << 30
+"""Bytes of a temporary file: SQLite sorts in one, without a limit of its own."""
 _WORN = 400 << 20
 """A process that holds so much memory after a call is not used again."""
 _BATCH_ROWS, _BATCH_BYTES = 1_024, 1 << 20
@@ -48,7 +50,7 @@ def main(folder: str) -> None:
     again = True
     while again and select.select([requests], [], [], IDLE_SECONDS)[0]:
         engine, method, arguments, limits = pickle.load(requests)  # noqa: S301 - from the process that started this one
-        _bound_memory(limits)
+        bound(limits)
         kind, value = _answered(engine, method, arguments, limits, send)
         again = _held() < _WORN
         send(kind, again if value is None else (value, again))
@@ -89,11 +91,12 @@ def _batches(rows: Rows) -> Iterator[list[tuple[Any, ...]]]:
         yield batch
 
 
-def _bound_memory(limits: Limits) -> None:
-    """Of this process, whoever allocates it. Linux counts all of it; macOS does not, there engines bound themselves."""
-    most = (limits.memory << 20) + _ROOM + _ROOM_OF_A_CORE * (os.cpu_count() or 1)
-    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    resource.setrlimit(resource.RLIMIT_DATA, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+def bound(limits: Limits) -> None:
+    """Bound memory and files of this process, whoever asks for them. macOS does not count the memory of an engine."""
+    memory = (limits.memory << 20) + _ROOM + _ROOM_OF_A_CORE * (os.cpu_count() or 1)
+    for kind, most in ((resource.RLIMIT_DATA, memory), (resource.RLIMIT_FSIZE, LARGEST_FILE)):
+        _, hard = resource.getrlimit(kind)
+        resource.setrlimit(kind, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
 
 
 def _held() -> int:
