@@ -14,6 +14,16 @@ _COMMON = {
     "auto", "from", "into", "more", "most", "only", "than", "that", "them", "these", "they", "this", "those", "too",
     "what", "when", "which", "whose", "with",
 }  # fmt: skip
+SMALL = {
+    "a", "about", "all", "already", "also", "am", "an", "and", "any", "are", "as", "at", "be", "been", "being", "but",
+    "by", "can", "could", "did", "do", "does", "doing", "done", "for", "from", "get", "give", "go", "had", "has",
+    "have", "here", "i", "if", "in", "into", "is", "it", "its", "just", "let", "like", "make", "may", "me", "my",
+    "need", "no", "not", "now", "of", "off", "on", "or", "our", "out", "please", "should", "show", "so", "some",
+    "still", "take", "tell", "than", "that", "the", "their", "them", "then", "there", "these", "they", "this",
+    "those", "to", "too", "up", "us", "use", "used", "using", "was", "we", "were", "what", "when", "will", "with",
+    "without", "would", "yes", "you", "your",
+}  # fmt: skip
+"""Words that stand in any request. "How many", "who" or "which" do not: who asks so asks about rows."""
 _NUMBER = re.compile(r"(?<![\w./:-])\d[\d.,]*\s?[a-z%]*(?![\w/.])|\b(two|three|four|five|six|ten|half|dozen)\b")
 _STEM = 5
 _NOTHING = {"", "none", "null"}

@@ -78,7 +78,7 @@ def _own_words(message: BaseMessage) -> str:
 def _conversation(messages: Sequence[BaseMessage], tools: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, str]]:
     from langchain_core.messages import AIMessage, SystemMessage, ToolMessage
 
-    request, before, files, asked, done = "", "", None, dict[str, Call](), list[Call]()
+    request, before, files, asked, done, results = "", "", None, dict[str, Call](), list[Call](), list[str]()
     for message in messages:
         if isinstance(message, AIMessage):
             asked = {str(c["id"]): (c["name"], c["args"]) for c in message.tool_calls}
@@ -87,11 +87,12 @@ def _conversation(messages: Sequence[BaseMessage], tools: Sequence[Mapping[str, 
             failed = message.status == "error"
             if message.tool_call_id in asked and not failed:
                 done.append(asked[message.tool_call_id])
-            left = open_steps(request, tools, done, files)
+                results.append(message.text)
+            left = open_steps(request, tools, done, files, " ".join(results))
             yield _result(message.name or "the tool", message.text, failed, request, left)
         elif not isinstance(message, SystemMessage):
             before, request = request, _own_words(message)
-            files, done = message.additional_kwargs.get("agentkit_files"), []
+            files, done, results = message.additional_kwargs.get("agentkit_files"), [], []
             yield {"role": "user", "content": _with_arguments(message.text, tools, f"{before}\n{request}")}
 
 

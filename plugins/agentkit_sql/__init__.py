@@ -21,8 +21,8 @@ def register_tools() -> list[ToolSpec]:
         ToolSpec(
             "query_database",
             "agentkit_sql.query_database:query_database",
-            "Answer a question about the rows of a database or data file: how many, who, which has most, average, "
-            "total, share, each month. Writes and runs the SQL.",
+            "Ask a data file (x.csv) or a database: count, sum, rank or list its rows with SQL. How many, how much, "
+            "who, which has most, average, total, share, per group, each month?",
         ),
         ToolSpec(
             "run_sql",
