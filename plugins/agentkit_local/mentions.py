@@ -18,7 +18,7 @@ SMALL = {
     "a", "about", "all", "already", "also", "am", "an", "and", "any", "are", "as", "at", "be", "been", "being", "but",
     "by", "can", "could", "did", "do", "does", "doing", "done", "for", "from", "get", "give", "go", "had", "has",
     "have", "here", "i", "if", "in", "into", "is", "it", "its", "just", "let", "like", "make", "may", "me", "my",
-    "need", "no", "not", "now", "of", "off", "on", "or", "our", "out", "please", "should", "show", "so", "some",
+    "need", "no", "not", "now", "of", "off", "on", "one", "or", "our", "out", "please", "should", "show", "so", "some",
     "still", "take", "tell", "than", "that", "the", "their", "them", "then", "there", "these", "they", "this",
     "those", "to", "too", "up", "us", "use", "used", "using", "was", "we", "were", "what", "when", "will", "with",
     "without", "would", "yes", "you", "your",

@@ -2,7 +2,7 @@
 
 The arguments are known by their names, which are the same in every tool: `dataset`, `target`, ... A name that the
 user misspelt stays possible; the tool's error then names the right one, and that stands in the conversation too.
-A `question` is copied, too: a small model adds to it what it has read elsewhere, and does not find its end.
+A `question` is copied, too: a small model adds what it read elsewhere, and does not find its end.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+
+from agentkit_local.mentions import SMALL, beginnings
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
@@ -29,7 +31,8 @@ _ENDS = re.compile(r"[.?!]+(?=\s|$)|(?=\s*[,;:]\s)|(?=\s+(?:and|then)\s)|(?=\s*(
 _LONGEST = 4
 _MOST = 400
 _REWORDED = 300
-"""Characters of a question that goes on from an earlier one, and so may be worded anew."""
+"""Characters of a question that is worded anew."""
+_FEW = 3
 
 
 def with_names(shape: Mapping[str, Any], messages: Sequence[BaseMessage], said: str) -> dict[str, Any]:
@@ -52,16 +55,27 @@ def with_names(shape: Mapping[str, Any], messages: Sequence[BaseMessage], said: 
             known = list(dict.fromkeys([*handles, *bare, *(f"model:{w}" for w in words if " " not in w), *words]))
         elif name in COLUMNS and not _NO_SPACES.search(said):
             known = list(dict.fromkeys([*_quoted([said, *told, *results]), *_phrases(said)]))
-        elif name in QUESTIONS:
+        elif name in QUESTIONS and not _goes_on(name, messages):
             known = _runs(said)
-        if 0 < len(known) <= _MOST and schema.get("type") == "string" and "enum" not in schema:
+        if schema.get("type") != "string" or "enum" in schema:
+            continue
+        if 0 < len(known) <= _MOST:
             properties[name] = {**schema, "enum": known}
+        elif name in QUESTIONS:
+            properties[name] = {"maxLength": _REWORDED, **schema}
     return {**shape, "properties": properties}
 
 
 def without_names(text: str) -> str:
     """The text without the names of files and models."""
     return FILE.sub(" ", _HANDLE.sub(" ", text))
+
+
+def _goes_on(name: str, messages: Sequence[BaseMessage]) -> bool:
+    """Whether the last message only makes sense with a question that was asked before ("And by month?")."""
+    asked = any(name in call["args"] for m in messages for call in getattr(m, "tool_calls", ()))
+    last = next((m.additional_kwargs.get("agentkit_said", m.text) for m in reversed(messages) if m.type == "human"), "")
+    return asked and len(beginnings(last, 1, SMALL)) < _FEW
 
 
 def _files(texts: Iterable[str]) -> list[str]:

@@ -56,7 +56,7 @@ VERY_MANY = [*TOOLS, *({"type": "function", "function": function(name)} for name
 def test_the_tool_of_a_request_is_among_the_chosen(said: str, wanted: str) -> None:
     found = chosen(FUNCTIONS, said)
     assert wanted in found
-    assert len(found) <= CHOSEN + 1
+    assert len(found) < CHOSEN
     assert found == [n for n in SUMMARIES if n in found]
 
 
@@ -68,6 +68,33 @@ def test_few_tools_are_all_chosen() -> None:
 def test_words_that_tell_nothing_leave_every_tool_open(said: str) -> None:
     assert chosen(FUNCTIONS, said) == []
     assert offered(FUNCTIONS, said, "") == list(SUMMARIES)
+
+
+def test_each_part_of_a_request_has_tools_of_its_own() -> None:
+    found = chosen(FUNCTIONS, "Detect drift between a.csv and b.csv, then search the documents for the refund policy")
+    assert {"detect_drift", "search_documents"} <= set(found)
+    assert "train" not in found
+
+
+def test_the_name_of_a_file_is_no_word_of_a_request() -> None:
+    assert chosen(FUNCTIONS, "Look at documents/search_sql.csv") == chosen(FUNCTIONS, "Look at a.csv")
+
+
+def test_a_tool_that_would_leave_the_named_file_aside_comes_last() -> None:
+    without = function("list_models") | {"name": "list_values", "description": "List settings", "parameters": {}}
+    beside = function("profile_data") | {"description": "List values of a file"}
+    functions = [*(f for f in FUNCTIONS if f["name"] not in ("profile_data", "list_models")), beside, without]
+    assert "list_values" in chosen(functions, "List what there is")
+    assert "list_values" not in chosen(functions, "List values of a.csv")
+
+
+def test_a_word_that_stands_somewhere_by_chance_chooses_nothing() -> None:
+    assert offered(FUNCTIONS, "Show me what one looks like", "") == list(SUMMARIES)
+
+
+def test_a_follow_up_that_only_names_a_file_leaves_more_open_than_what_came_before() -> None:
+    before = "Search the documents for the refund policy"
+    assert set(chosen(FUNCTIONS, before)) < set(offered(FUNCTIONS, f"{before}\nAnd june.csv?", ""))
 
 
 def test_a_tool_that_a_result_names_is_open_too() -> None:

@@ -168,6 +168,22 @@ def test_a_misspelt_file_is_not_left_open() -> None:
     assert open_steps("Train on huoses.csv, test on may.csv", TOOLS, done, ["may.csv"]) == ["test on may.csv"]
 
 
+@pytest.mark.parametrize(
+    ("request_text", "left"),
+    [
+        ("Train on a.csv, then tell me what a lost book costs", ["tell me what a lost book costs"]),
+        ("Train on a.csv and say how good it is", []),
+        ("Train on a.csv. What a nice day!", []),
+        ("Train on a.csv and say which score the held-back rows have", []),
+        ("Train on a.csv, my boss waits for it", []),
+    ],
+)
+def test_a_question_about_something_new_is_still_open(request_text: str, left: list[str]) -> None:
+    done = [("train", {"dataset": "a.csv"})]
+    result = "Trained model:a/1: score 0.9 on held-back rows."
+    assert open_steps(request_text, TOOLS, done, results=result) == left
+
+
 @given(st.integers(1, 9))
 def test_a_structured_answer_is_the_json_of_its_arguments(width: int) -> None:
     text = json.dumps({"tool": "respond", "arguments": {"answer": "yes", "good": True}})
