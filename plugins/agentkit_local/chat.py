@@ -27,7 +27,7 @@ from agentkit.settings import load_settings
 from agentkit_local import schema as schemas
 from agentkit_local.choice import offered
 from agentkit_local.located import located
-from agentkit_local.mentions import asked_for
+from agentkit_local.mentions import asked_for, told
 from agentkit_local.names import with_names
 from agentkit_local.rendering import render, request_of
 from agentkit_local.server import STREAMED, Engine, EngineKey, engine
@@ -195,7 +195,8 @@ class LocalChatModel(BaseChatModel):
             request["stop"] = list(stops)
         answer = Answer(constrained, tuple(stops) if constrained else (), structured=answer_shape is not None)
         with closing(self._engine_of(options.get("model", self.model)).stream(request, fixed, end)) as chunks:
-            yield from answer.read(chunks)
+            for piece in answer.read(chunks):
+                yield replace(piece, arguments=_told(piece, tools)) if piece.arguments else piece
 
     def _chunk(self, piece: Piece, options: Mapping[str, Any]) -> ChatGenerationChunk:
         message = AIMessageChunk(content=piece.text)
@@ -252,6 +253,11 @@ def _step_schema(
             shape = with_names(shape, messages, request)
         shapes[function["name"]] = shape
     return schemas.step_schema(shapes, may_respond=choice in ("auto", "none"), answer=answer)
+
+
+def _told(piece: Piece, tools: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    function = next(t["function"] for t in tools if t["function"]["name"] == piece.tool)
+    return told(piece.arguments or {}, schemas.plain(function.get("parameters") or {}))
 
 
 def _answer_shape(options: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -1,7 +1,8 @@
-"""Which tools matter for a request, where there are many: a small model is lost among twenty descriptions.
+"""Which tools matter for a request, where there are many: a small model is lost among seventeen.
 
-The prompt's beginning names every tool in a line, in the order of registration: it is the same for all requests, and
-its state is kept. What the arguments of the chosen tools mean follows with the request, and only these are decoded.
+The prompt's beginning describes every tool, in the order of registration: it is the same for all requests, and its
+state is kept. Only the tools that share words with the request can be decoded. Of very many tools the beginning has
+only the summaries; what the arguments of the chosen ones mean then follows with the request.
 """
 
 from __future__ import annotations
@@ -11,34 +12,58 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from agentkit_local.mentions import words
+from agentkit_local.mentions import SMALL, beginnings
+from agentkit_local.names import without_names
+from agentkit_local.open_steps import BREAK
 
-MANY = 12
-"""More tools than this are chosen from."""
-CHOSEN = 6
-_ENOUGH = 2
-"""A request that speaks of fewer tools than this is in words that no tool uses: all are offered then."""
+OFFERED = 8
+"""Up to so many tools are offered for every request; of more, those that it speaks of."""
+DESCRIBED = 20
+"""Up to so many tools are described with their arguments in the prompt's beginning."""
+CHOSEN = 8
+"""So many are chosen for words that several tools use."""
+_CLEAR, _NEAR = 0.8, 0.4
+"""The best tool is clear if it scores so much of what a word counts that one tool alone uses; near it is so much."""
+_NAME, _SUMMARY, _REQUIRED, _OPTIONAL = 3.0, 2.0, 1.0, 0.25
+"""What a word of a tool's name counts, of its summary, of the arguments that it needs, and of the others."""
+_WITHOUT = 0.3
+"""What a tool that needs no argument counts where a file or model is named: it would be left aside."""
+_SATURATION, _LENGTH = 1.2, 0.4
+"""k1 and b of BM25: how little a second mention adds, and how much a long description takes away."""
 
 
 def chosen(functions: Sequence[Mapping[str, Any]], request: str) -> list[str]:
     """The names of the tools that a request speaks of, in the order of registration; all if there are not many.
 
-    Empty if its words tell nothing. Words of a name count three times, of a summary twice, of an argument once, and
-    the more the fewer tools use them (the inverse document frequency of text retrieval).
+    Empty if its words tell too little. Each part of it has tools of its own: the best and those near it where that is
+    clear, else more of them. They are ranked by BM25 over weighted fields (Robertson, Zaragoza and Taylor 2004). So a
+    summary has the words in which people ask for its tool.
     """
-    if len(functions) <= MANY:
+    if len(functions) <= OFFERED:
         return [f["name"] for f in functions]
-    own = {f["name"]: _weights(f) for f in functions}
-    frequency = Counter(word for weights in own.values() for word in weights)
-    said = words(request)
-    scores = {
-        name: sum(weight * math.log(len(own) / frequency[w]) for w, weight in weights.items() if w in said)
-        for name, weights in own.items()
-    }
-    ranked = sorted((n for n, score in scores.items() if score > 0), key=lambda n: -scores[n])[:CHOSEN]
-    named = [n for n in own if n in request]
-    found = {*ranked, *named} if len(ranked) >= _ENOUGH or named else set()
-    return [n for n in own if n in found]
+    tools = {f["name"]: _weights(f) for f in functions}
+    bare = {f["name"] for f in functions if not (f.get("parameters") or {}).get("required")}
+    clear = _CLEAR * _rareness(1, len(tools))
+    found = {name for name in tools if name in request}
+    parts, unclear = BREAK.split(request.rstrip(" .!?\n")), False
+    for part in parts:
+        said = without_names(part)
+        scores = _scores(tools, _words(said))
+        if said != part:
+            scores |= {name: scores[name] * _WITHOUT for name in bare}
+        best = max(scores.values())
+        if best >= clear:
+            found |= {name for name, score in scores.items() if score >= _NEAR * best}
+        # of a follow-up that only names a file the words tell nothing
+        unclear |= best < clear and (best > 0 or part == parts[-1])
+    if unclear or not found:
+        scores = _scores(tools, _words(without_names(request)))
+        ranked = sorted((n for n, score in scores.items() if score > 0), key=lambda n: -scores[n])[:CHOSEN]
+        # a word or two that stand somewhere by chance
+        if len(ranked) < CHOSEN:
+            return []
+        found |= set(ranked)
+    return [n for n in tools if n in found]
 
 
 def offered(functions: Sequence[Mapping[str, Any]], request: str, conversation: str) -> list[str]:
@@ -49,11 +74,36 @@ def offered(functions: Sequence[Mapping[str, Any]], request: str, conversation: 
     return [f["name"] for f in functions if f["name"] in found or f["name"] in conversation]
 
 
-def _weights(function: Mapping[str, Any]) -> dict[str, int]:
-    shapes: Mapping[str, Any] = (function.get("parameters") or {}).get("properties", {})
-    arguments = " ".join(
-        f"{n} {s.get('description', '')} {' '.join(map(str, s.get('enum', ())))}" for n, s in shapes.items()
-    )
-    weights = dict.fromkeys(words(arguments), 1)
-    weights |= dict.fromkeys(words(str(function.get("description", ""))), 2)
-    return weights | dict.fromkeys(words(function["name"]), 3)
+def _scores(tools: Mapping[str, Mapping[str, float]], said: set[str]) -> dict[str, float]:
+    frequency = Counter(word for weights in tools.values() for word in weights)
+    lengths = {name: sum(weights.values()) for name, weights in tools.items()}
+    mean = sum(lengths.values()) / len(tools)
+
+    def score(name: str, word: str) -> float:
+        weight = tools[name].get(word, 0)
+        length = 1 - _LENGTH + _LENGTH * lengths[name] / mean
+        return _rareness(frequency[word], len(tools)) * weight * (_SATURATION + 1) / (weight + _SATURATION * length)
+
+    return {name: sum(score(name, word) for word in said) for name in tools}
+
+
+def _rareness(tools: int, of: int) -> float:
+    """The inverse document frequency of a word that so many tools use."""
+    return math.log(1 + (of - tools + 0.5) / (tools + 0.5))
+
+
+def _weights(function: Mapping[str, Any]) -> dict[str, float]:
+    """What each word of a tool's description counts: as much as in the weightiest place where it stands."""
+    parameters: Mapping[str, Any] = function.get("parameters") or {}
+    shapes, required = parameters.get("properties", {}), parameters.get("required", ())
+    weights: dict[str, float] = {}
+    for needed, weight in ((False, _OPTIONAL), (True, _REQUIRED)):
+        own = {n: s for n, s in shapes.items() if (n in required) == needed}
+        texts = (f"{n} {s.get('description', '')} {' '.join(map(str, s.get('enum', ())))}" for n, s in own.items())
+        weights |= dict.fromkeys(_words(" ".join(texts)), weight)
+    weights |= dict.fromkeys(_words(str(function.get("description", ""))), _SUMMARY)
+    return weights | dict.fromkeys(_words(function["name"]), _NAME)
+
+
+def _words(text: str) -> set[str]:
+    return beginnings(text, 1, SMALL)

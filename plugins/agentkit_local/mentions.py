@@ -7,15 +7,26 @@ the request. Words that the tool's purpose or its required arguments use as well
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 _COMMON = {
     "auto", "from", "into", "more", "most", "only", "than", "that", "them", "these", "they", "this", "those", "too",
     "what", "when", "which", "whose", "with",
 }  # fmt: skip
+SMALL = {
+    "a", "about", "all", "already", "also", "am", "an", "and", "any", "are", "as", "at", "be", "been", "being", "but",
+    "by", "can", "could", "did", "do", "does", "doing", "done", "for", "from", "get", "give", "go", "had", "has",
+    "have", "here", "i", "if", "in", "into", "is", "it", "its", "just", "let", "like", "make", "may", "me", "my",
+    "need", "no", "not", "now", "of", "off", "on", "one", "or", "our", "out", "please", "should", "show", "so", "some",
+    "still", "take", "tell", "than", "that", "the", "their", "them", "then", "there", "these", "they", "this",
+    "those", "to", "too", "up", "us", "use", "used", "using", "was", "we", "were", "what", "when", "will", "with",
+    "without", "would", "yes", "you", "your",
+}  # fmt: skip
+"""Words that stand in any request. "How many", "who" or "which" do not: who asks so asks about rows."""
 _NUMBER = re.compile(r"(?<![\w./:-])\d[\d.,]*\s?[a-z%]*(?![\w/.])|\b(two|three|four|five|six|ten|half|dozen)\b")
 _STEM = 5
+_NOTHING = {"", "none", "null"}
 
 
 def asked_for(schema: Mapping[str, Any], summary: str, request: str) -> dict[str, Any]:
@@ -66,7 +77,23 @@ def _own_words(name: str, shape: Mapping[str, Any], empty: set[str], summary: se
     return own - empty
 
 
+def told(arguments: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a call without optional ones that only say that there is none, such as "None"."""
+    shapes, required = schema.get("properties", {}), schema.get("required", ())
+
+    def nothing(name: str, value: Any) -> bool:
+        empty = isinstance(value, str) and value.strip().lower() in _NOTHING
+        return empty and name not in required and value not in shapes.get(name, {}).get("enum", ())
+
+    return {name: value for name, value in arguments.items() if not nothing(name, value)}
+
+
 def words(text: str, least: int = 3) -> set[str]:
+    """Beginnings of the words of a text, without those that stand in any request."""
+    return beginnings(text, least, _COMMON)
+
+
+def beginnings(text: str, least: int = 3, without: Collection[str] = ()) -> set[str]:
     """Beginnings of the words of `least` letters and more, so that `probability` meets `probabilities`."""
     found = re.findall(r"[^\W\d_]+", text.lower())
-    return {w.removesuffix("ed")[:_STEM] for w in found if len(w) >= least and w not in _COMMON}
+    return {w.removesuffix("ed")[:_STEM] for w in found if len(w) >= least and w not in without}

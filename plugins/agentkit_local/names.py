@@ -2,6 +2,7 @@
 
 The arguments are known by their names, which are the same in every tool: `dataset`, `target`, ... A name that the
 user misspelt stays possible; the tool's error then names the right one, and that stands in the conversation too.
+A `question` is copied, too: a small model adds what it read elsewhere, and does not find its end.
 """
 
 from __future__ import annotations
@@ -10,12 +11,15 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from agentkit_local.mentions import SMALL, beginnings
+
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
 
 FILES = {"dataset", "reference", "current"}
 COLUMNS = {"target", "time_column", "group_column"}
 MODELS = {"model"}
+QUESTIONS = {"question"}
 FILE = re.compile(r"(?<![\w./:*-])/?(?:[\w.*-]+/)*[\w.*-]*[\w*-]\.[a-z][a-z0-9]{1,7}\b(?!/)")
 """A word with an ending, such as data/a.csv."""
 _HANDLE = re.compile(r"\bmodel:[A-Za-z0-9][\w.-]*\w(?:/\d+|@\w+)?|\bmodel:\w\b")
@@ -23,8 +27,12 @@ _FOLDER = re.compile(r"(?<![\w./:*-])/?(?:[\w.*-]+/)+[\w.*-]*")
 _QUOTED = re.compile(r"'([^'\n]{1,80})'|\"([^\"\n]{1,80})\"|`([^`\n]{1,80})`|^- ([^:\n]{1,80}):", re.MULTILINE)
 _WORD = re.compile(r"[^\W_][\w.-]*\w|\w")
 _NO_SPACES = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]")
+_ENDS = re.compile(r"[.?!]+(?=\s|$)|(?=\s*[,;:]\s)|(?=\s+(?:and|then)\s)|(?=\s*(?:\n|$))")
 _LONGEST = 4
 _MOST = 400
+_REWORDED = 300
+"""Characters of a question that is worded anew."""
+_FEW = 3
 
 
 def with_names(shape: Mapping[str, Any], messages: Sequence[BaseMessage], said: str) -> dict[str, Any]:
@@ -47,9 +55,27 @@ def with_names(shape: Mapping[str, Any], messages: Sequence[BaseMessage], said: 
             known = list(dict.fromkeys([*handles, *bare, *(f"model:{w}" for w in words if " " not in w), *words]))
         elif name in COLUMNS and not _NO_SPACES.search(said):
             known = list(dict.fromkeys([*_quoted([said, *told, *results]), *_phrases(said)]))
-        if 0 < len(known) <= _MOST and schema.get("type") == "string" and "enum" not in schema:
+        elif name in QUESTIONS and not _goes_on(name, messages):
+            known = _runs(said)
+        if schema.get("type") != "string" or "enum" in schema:
+            continue
+        if 0 < len(known) <= _MOST:
             properties[name] = {**schema, "enum": known}
+        elif name in QUESTIONS:
+            properties[name] = {"maxLength": _REWORDED, **schema}
     return {**shape, "properties": properties}
+
+
+def without_names(text: str) -> str:
+    """The text without the names of files and models."""
+    return FILE.sub(" ", _HANDLE.sub(" ", text))
+
+
+def _goes_on(name: str, messages: Sequence[BaseMessage]) -> bool:
+    """Whether the last message only makes sense with a question that was asked before ("And by month?")."""
+    asked = any(name in call["args"] for m in messages for call in getattr(m, "tool_calls", ()))
+    last = next((m.additional_kwargs.get("agentkit_said", m.text) for m in reversed(messages) if m.type == "human"), "")
+    return asked and len(beginnings(last, 1, SMALL)) < _FEW
 
 
 def _files(texts: Iterable[str]) -> list[str]:
@@ -75,3 +101,13 @@ def _phrases(text: str) -> list[str]:
             for j in range(i, min(i + _LONGEST, len(places)))
         ]
     return phrases
+
+
+def _runs(text: str) -> list[str]:
+    """What a text may ask: from any word to the end of a sentence or of its part, the longest first."""
+    runs: list[str] = []
+    for line in text.splitlines():
+        ends = [m.end() for m in _ENDS.finditer(line)]
+        starts = [m.start() for m in re.finditer(r"\S+", line)]
+        runs += [line[start:end] for start in starts for end in ends if end > start]
+    return list(dict.fromkeys(sorted(runs, key=len, reverse=True)))

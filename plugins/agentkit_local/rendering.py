@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agentkit_local.choice import MANY, chosen
+from agentkit_local.choice import DESCRIBED, chosen
 from agentkit_local.open_steps import Call, open_steps
 from agentkit_local.schema import RESPOND, dumps, plain
 
@@ -42,7 +42,7 @@ def render(
     if tools:
         prompt = _prompt("tools")
         described = [_describe(t["function"]) for t in tools]
-        if len(tools) > MANY:
+        if len(tools) > DESCRIBED:
             described = [{**d, "arguments": []} for d in described]
         system = prompt.text("system", system=system, tools=described)
         examples = prompt.header.examples
@@ -78,7 +78,7 @@ def _own_words(message: BaseMessage) -> str:
 def _conversation(messages: Sequence[BaseMessage], tools: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, str]]:
     from langchain_core.messages import AIMessage, SystemMessage, ToolMessage
 
-    request, before, files, asked, done = "", "", None, dict[str, Call](), list[Call]()
+    request, before, files, asked, done, results = "", "", None, dict[str, Call](), list[Call](), list[str]()
     for message in messages:
         if isinstance(message, AIMessage):
             asked = {str(c["id"]): (c["name"], c["args"]) for c in message.tool_calls}
@@ -87,17 +87,18 @@ def _conversation(messages: Sequence[BaseMessage], tools: Sequence[Mapping[str, 
             failed = message.status == "error"
             if message.tool_call_id in asked and not failed:
                 done.append(asked[message.tool_call_id])
-            left = open_steps(request, tools, done, files)
+                results.append(message.text)
+            left = open_steps(request, tools, done, files, " ".join(results))
             yield _result(message.name or "the tool", message.text, failed, request, left)
         elif not isinstance(message, SystemMessage):
             before, request = request, _own_words(message)
-            files, done = message.additional_kwargs.get("agentkit_files"), []
+            files, done, results = message.additional_kwargs.get("agentkit_files"), [], []
             yield {"role": "user", "content": _with_arguments(message.text, tools, f"{before}\n{request}")}
 
 
 def _with_arguments(text: str, tools: Sequence[Mapping[str, Any]], request: str) -> str:
-    """The user's message, with what the beginning of a prompt with many tools leaves out."""
-    matter = chosen(tools, request) if len(tools) > MANY else []
+    """The user's message, with what the beginning of a prompt with very many tools leaves out."""
+    matter = chosen(tools, request) if len(tools) > DESCRIBED else []
     described = [{"name": t["name"], **_describe(t)} for t in tools if t["name"] in matter]
     with_arguments = [d for d in described if d["arguments"]]
     return _prompt("arguments").text("user", request=text, tools=with_arguments) if with_arguments else text

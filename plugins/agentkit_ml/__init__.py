@@ -13,14 +13,15 @@ def register_tools() -> list[ToolSpec]:
         ToolSpec(
             "profile_data",
             "agentkit_ml.profile_data:profile_data",
-            "Look at a data file (x.csv): its columns, their types, ranges and missing values. Use it for: what is in "
-            "this file?",
+            "Describe a data file (x.csv) as a whole: an overview of its columns, types, ranges and missing values. "
+            "What is in it?",
         ),
         ToolSpec(
             "train",
             "agentkit_ml.train:train",
-            "Train a model that predicts, forecasts or classifies one column of a data file from the others: who will, "
-            "how much, which kind. Returns a model handle and its score on held-back rows.",
+            "Train, build or fit a model that learns to predict, forecast or classify one column of a data file from "
+            "the others: who will, how much, which kind? Use it when a model is needed. Returns a model handle and its "
+            "score on held-back rows.",
             risk="costly",
         ),
         ToolSpec(
@@ -55,7 +56,8 @@ def register_tools() -> list[ToolSpec]:
         ToolSpec(
             "list_models",
             "agentkit_ml.list_models:list_models",
-            "List the trained models with their handles, targets and scores.",
+            "List the trained models with their handles, targets and scores: which models are there, which were "
+            "trained so far?",
         ),
     ]
 

@@ -21,12 +21,13 @@ def register_tools() -> list[ToolSpec]:
         ToolSpec(
             "search_documents",
             "agentkit_rag.search_documents:search_documents",
-            "Find the passages of indexed documents that a question is about, with source and page.",
+            "Search indexed documents: find the passages that are about something, with source and page. Where is it "
+            "described?",
         ),
         ToolSpec(
             "ask_documents",
             "agentkit_rag.ask_documents:ask_documents",
-            "Answer a question from indexed documents, every claim with its source, or say that they do not say it.",
+            "Answer a question from indexed documents (handbook, rules, policies), with the sources: what do they say?",
         ),
     ]
 

@@ -67,7 +67,7 @@ class DocumentsAnswer(ToolResult):
 
 
 def ask_documents(
-    question: Annotated[str, Field(description="What to find out from the documents, in plain words")],
+    question: Annotated[str, Field(description="The question, as the user asked it")],
     collection: Annotated[str, Field(description="Name of the collection")] = "default",
     k: Annotated[int, Field(description="Passages to read for the answer", ge=1, le=20)] = 5,
     filters: Annotated[dict[str, Any] | None, Field(description='Conditions, such as {"source": "docs/*"}')] = None,

@@ -15,18 +15,19 @@ def register_tools() -> list[ToolSpec]:
         ToolSpec(
             "describe_database",
             "agentkit_sql.describe_database:describe_database",
-            "List the tables of a database and their columns. Only for: which tables and columns does it have?",
+            "List the tables of a database and the columns of each. Only for: which tables are there, which columns "
+            "does a table have?",
         ),
         ToolSpec(
             "query_database",
             "agentkit_sql.query_database:query_database",
-            "Answer a question about what a database holds: how many are there, which, how much, by month. It writes "
-            "and runs the SQL.",
+            "Ask a data file (x.csv) or a database: count, sum, rank or list its rows with SQL. How many, how much, "
+            "who, which has most, average, total, share, per group, each month?",
         ),
         ToolSpec(
             "run_sql",
             "agentkit_sql.run_sql:run_sql",
-            "Run a SELECT statement on a database and return its rows. Use it when you have the SQL already.",
+            "Run a SELECT statement on a database and return its rows. Use it when the user gives the SQL.",
         ),
     ]
 

@@ -11,7 +11,7 @@ from agentkit_sql.answer import SqlAnswer
 
 
 def query_database(
-    question: Annotated[str, Field(description="What to find out, in plain words")],
+    question: Annotated[str, Field(description="The question, as the user asked it")],
     database: Annotated[str | None, Field(description="Name of the database; leave out if there is one")] = None,
     follows: Annotated[
         str | None, Field(description="SQL of an earlier answer that this question goes on from ('and by month?')")

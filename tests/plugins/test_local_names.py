@@ -78,3 +78,40 @@ def test_a_model_is_a_handle_that_was_told_or_a_word_of_the_request() -> None:
 
 def test_without_a_handle_in_the_conversation_a_model_may_be_any() -> None:
     assert "model" not in allowed("How good is my churn model?")
+
+
+QUESTION: dict[str, Any] = {"type": "object", "properties": {"question": {"type": "string"}}}
+
+
+def question(said: str, *earlier: BaseMessage) -> dict[str, Any]:
+    shape: dict[str, Any] = with_names(QUESTION, [*earlier, HumanMessage(said)], said)["properties"]["question"]
+    return shape
+
+
+@pytest.mark.parametrize(
+    ("said", "asked"),
+    [
+        ("How many books were lent per month?", "How many books were lent per month?"),
+        ("Index rules and tell me what a lost book costs", "what a lost book costs"),
+        ("Read in a.md, then: who pays for it? Be brief.", "who pays for it?"),
+        ("Wie viele B\u00fccher gibt es?", "Wie viele B\u00fccher gibt es?"),
+        ("\u6709\u591a\u5c11\u672c\u4e66\uff1f", "\u6709\u591a\u5c11\u672c\u4e66\uff1f"),
+    ],
+)
+def test_a_question_is_asked_in_the_words_of_the_user(said: str, asked: str) -> None:
+    copied = question(said)["enum"]
+    assert asked in copied
+    assert all(text in said for text in copied)
+
+
+def test_a_question_that_goes_on_from_an_earlier_one_may_be_worded_anew() -> None:
+    call = {"name": "ask", "args": {"question": "How many books were lent?"}, "id": "1"}
+    earlier = [HumanMessage("How many books were lent?"), AIMessage("", tool_calls=[call])]
+    assert "enum" not in question("And by month?", *earlier)
+    assert question("And by month?", *earlier)["maxLength"] > 200
+    assert "enum" in question("How many members live in York?", *earlier)
+    assert "enum" in question("And by month?")
+
+
+def test_a_question_of_very_many_words_is_only_kept_short() -> None:
+    assert set(question(" ".join(f"word{n}" for n in range(900)))) == {"type", "maxLength"}

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from agentkit_local.mentions import asked_for
+from agentkit_local.mentions import asked_for, told
 from agentkit_local.open_steps import open_steps
 from agentkit_local.schema import plain, step_schema
 from agentkit_local.steps import Answer, JsonText, Step
@@ -52,6 +52,13 @@ def test_a_schema_that_refers_to_itself_ends() -> None:
 def test_an_optional_argument_is_left_out_and_never_null() -> None:
     schema = {"type": "object", "properties": {"k": {"anyOf": [{"type": "integer"}, {"type": "null"}]}}}
     assert plain(schema)["properties"] == {"k": {"type": "integer"}}
+
+
+@pytest.mark.parametrize("nothing", ["None", "null", "NULL ", ""])
+def test_an_optional_argument_that_says_none_is_left_out(nothing: str) -> None:
+    schema = {**TRAIN, "properties": {**TRAIN["properties"], "scaling": {"enum": ["none", "standard"]}}}
+    given_ = {"dataset": "a.csv", "target": nothing, "name": nothing, "budget_seconds": 5, "scaling": "none"}
+    assert told(given_, schema) == {"dataset": "a.csv", "target": nothing, "budget_seconds": 5, "scaling": "none"}
 
 
 def test_a_forced_tool_leaves_no_way_to_answer() -> None:
@@ -155,10 +162,33 @@ def test_what_a_request_names_and_no_call_has_used_is_still_open(
     assert open_steps(request_text, TOOLS, done) == left
 
 
+def test_lists_are_arguments_too() -> None:
+    shapes = {"measures": {"type": "array", "items": {"enum": ["mean", "median"]}}, "model": {"enum": ["a", "b"]}}
+    tools = [{"name": "sum_up", "description": "", "parameters": {"type": "object", "properties": shapes}}]
+    done = [("sum_up", {"measures": ["mean", "median"], "model": ["a", "b"]})]
+    assert open_steps("Mean and median of x.csv", tools, done, []) == []
+
+
 def test_a_misspelt_file_is_not_left_open() -> None:
     done = [("train", {"dataset": "houses.csv"})]
     assert open_steps("Train on huoses.csv", TOOLS, done, ["houses.csv", "may.csv"]) == []
     assert open_steps("Train on huoses.csv, test on may.csv", TOOLS, done, ["may.csv"]) == ["test on may.csv"]
+
+
+@pytest.mark.parametrize(
+    ("request_text", "left"),
+    [
+        ("Train on a.csv, then tell me what a lost book costs", ["tell me what a lost book costs"]),
+        ("Train on a.csv and say how good it is", []),
+        ("Train on a.csv. What a nice day!", []),
+        ("Train on a.csv and say which score the held-back rows have", []),
+        ("Train on a.csv, my boss waits for it", []),
+    ],
+)
+def test_a_question_about_something_new_is_still_open(request_text: str, left: list[str]) -> None:
+    done = [("train", {"dataset": "a.csv"})]
+    result = "Trained model:a/1: score 0.9 on held-back rows."
+    assert open_steps(request_text, TOOLS, done, results=result) == left
 
 
 @given(st.integers(1, 9))
