@@ -197,11 +197,6 @@ def run_tool(name: str, args: dict[str, Any], ctx: CallContext) -> ToolResult:
     return _noted(ctx.services.toolbox.get(name).call(args, ctx), ctx)
 
 
-async def arun_tool(name: str, args: dict[str, Any], ctx: CallContext) -> ToolResult:
-    """The async twin of `run_tool`."""
-    return _noted(await ctx.services.toolbox.get(name).acall(args, ctx), ctx)
-
-
 def call_directly(
     name: str, args: dict[str, Any], services: Services, on_progress: Progress | None = None
 ) -> ToolResult:

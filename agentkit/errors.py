@@ -138,10 +138,6 @@ class ToolFailed(AgentkitError):
     """A tool broke unexpectedly. The message carries an id that the trace and the log know."""
 
 
-class ToolRefused(AgentkitError):
-    """A person or a plugin's review said no to a tool call."""
-
-
 class BudgetExceeded(AgentkitError):
     """A run reached one of its limits. `reply` is what it came to until then, None where no run was begun."""
 

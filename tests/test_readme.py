@@ -44,11 +44,15 @@ def run(command: list[str]) -> str:
 
 @pytest.mark.usefixtures("customers")
 def test_five_minutes(workspace: Path) -> None:
+    (workspace / "notes").mkdir()
+    (workspace / "notes" / "refunds.md").write_text("# Refunds\n\nRefunds take five working days.\n", encoding="utf-8")
     text = section("Five minutes")
     commands = [shlex.split(line) for line in re.findall(r"^    (agentkit .*)$", text, re.MULTILINE)]
     assert len(commands) > 10
     printed = {shlex.join(c): run([str(AGENTKIT), *c[1:]]) for c in commands}
     assert "visits" in printed["agentkit chat 'What is in churn.csv?'"]
+    assert "COUNT(" in printed["agentkit sql 'How many customers have churned?' --show-sql"]
+    assert "refunds.md" in printed["agentkit rag ask 'How long do refunds take?'"]
     assert len(pd.read_csv(workspace / "predictions.csv")) == 60
     assert "model:churn/1" in printed["agentkit tool list_models"]
     assert "What is in churn.csv?" in printed["agentkit threads list"]

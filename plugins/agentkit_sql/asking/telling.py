@@ -18,6 +18,14 @@ _GUESSES = ("is ambiguous", "stands in", "contains", "stands as")
 _ASKS_TIME = frozenset(
     ("day", "week", "month", "quarter", "year", "today", "yesterday", "recent", "recently", "latest", "last", "since")
 )
+_ASKED_OF_ALL = _ASKS_TIME | frozenset(
+    re.findall(
+        r"\w+",
+        "after ascending before best between column compare descending different distinct during exactly find "
+        "first group highest largest least lowest match mean median most only order per percent percentage "
+        "proportion rank ratio record result row share show smallest sort string sum table top unique worst ",
+    )
+)
 
 
 def finished(chosen: Candidate, tried: Sequence[Candidate], trial: Trial) -> SqlAnswer:
@@ -65,16 +73,6 @@ def unknown_words(question: str, card: Card) -> list[str]:
     order = question.lower()
     strange = [w for w in asked if w not in known and not near(w, known)]
     return sorted(strange, key=order.find)
-
-
-_ASKED_OF_ALL = _ASKS_TIME | frozenset(
-    re.findall(
-        r"\w+",
-        "after ascending before best between column compare descending different distinct during exactly find "
-        "first group highest largest least lowest match mean median most only order per percent percentage "
-        "proportion rank ratio record result row share show smallest sort string sum table top unique worst ",
-    )
-)
 
 
 def off_topic(question: str, card: Card) -> bool:

@@ -6,7 +6,7 @@ from sqlglot import exp
 
 from agentkit_sql.binder.names import Names, column_of
 from agentkit_sql.binder.scopes import Source, View, views
-from agentkit_sql.card.card import needs_quotes
+from agentkit_sql.card.card import written_name
 
 
 def quote_names(tree: exp.Expr, names: Names, repairs: list[str]) -> None:
@@ -55,4 +55,4 @@ def _wrong(written: exp.Expr, name: str) -> bool:
 
 
 def _identifier(name: str) -> exp.Identifier:
-    return exp.to_identifier(name, quoted=needs_quotes(name, "postgres") != name)
+    return exp.to_identifier(name, quoted=written_name(name, "postgres") != name)

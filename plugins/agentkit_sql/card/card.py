@@ -94,7 +94,7 @@ class Card:
         return f"{line} -- {'; '.join(notes)}" if notes else line
 
     def _name(self, name: str) -> str:
-        return ".".join(needs_quotes(p, self.schema.dialect) for p in name.split("."))
+        return ".".join(written_name(p, self.schema.dialect) for p in name.split("."))
 
     def _joins(self, chosen: Iterable[str]) -> list[Join]:
         shown = set(chosen)
@@ -140,7 +140,7 @@ def short_type(kind: str) -> str:
     return re.sub(r"\((?!.*,)\d+\)", "", low)
 
 
-def needs_quotes(name: str, dialect: str) -> str:
+def written_name(name: str, dialect: str) -> str:
     """The name as a statement has to write it."""
     plain = r"[a-z_][a-z0-9_$]*" if dialect == "postgres" else r"[A-Za-z_][A-Za-z0-9_]*"
     if re.fullmatch(plain, name) and name.upper() not in _RESERVED:
