@@ -15,7 +15,7 @@ import pytest
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 AGENTKIT = Path(sys.executable).with_name("agentkit")
-SECONDS = 120
+SECONDS = 300
 
 
 def section(heading: str) -> str:
