@@ -39,6 +39,10 @@ lint: $(READY) ## ruff and strict types
 bench: model ## measure; figures go into docs/benchmarks.md
 	$(BIN)/python -m evals.bench
 
+eval: model ## conversations with the agent, and questions in words to tables: how many go as they should
+	$(BIN)/agentkit eval agent
+	$(BIN)/python -m evals.bench sql
+
 pins: $(READY) ## write requirements.txt anew from pyproject.toml
 	$(BIN)/pip install -q uv
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --extra local --extra ml --extra rag --group dev --upgrade \
@@ -47,4 +51,4 @@ pins: $(READY) ## write requirements.txt anew from pyproject.toml
 clean: ## remove what was built
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache
 
-.PHONY: help setup model demo test test-all lint bench pins clean
+.PHONY: help setup model demo test test-all lint bench eval pins clean

@@ -1,6 +1,6 @@
 """`make bench`: how fast agentkit is, always as a ratio against a named baseline in the same run.
 
-python -m evals.bench [startup] [turn] [threads] [first-token] [predict] [overhead] [rag] [guard]
+python -m evals.bench [startup] [turn] [threads] [first-token] [predict] [overhead] [guard] [sql] [rag]
 """
 
 from __future__ import annotations
@@ -209,18 +209,25 @@ def overhead() -> None:
     overhead_bench()
 
 
-def rag() -> None:
-    """Collections against Chroma and bm25s: queries a second, p95, ingest, index build, memory. 5,000 chunks."""
-    from evals.bench_rag import rag_bench
-
-    rag_bench()
-
-
 def guard() -> None:
     """What the guard adds to a statement on 50 tables, and the card of 500 tables."""
     from evals.bench_guard import guard_bench
 
     guard_bench()
+
+
+def sql() -> None:
+    """How often questions of evals/sql are answered right by the embedded model, and how long that takes."""
+    from evals.bench_sql import main as sql_bench
+
+    sql_bench([])
+
+
+def rag() -> None:
+    """Collections against Chroma and bm25s: queries a second, p95, ingest, index build, memory. 5,000 chunks."""
+    from evals.bench_rag import rag_bench
+
+    rag_bench()
 
 
 def timed(work: Callable[[], object]) -> float:
@@ -237,8 +244,9 @@ BENCHES = {
     "first-token": first_token,
     "predict": predict,
     "overhead": overhead,
-    "rag": rag,
     "guard": guard,
+    "sql": sql,
+    "rag": rag,
 }
 
 if __name__ == "__main__":

@@ -133,13 +133,13 @@ def rag_bench(
             url = stack.enter_context(_server(folder)) if name == "pgvector" else ""
             python = pgvector if name == "pgvector" and pgvector else sys.executable
             systems.append(stack.enter_context(System(name, python, folder, url)))
-            _tell_built(systems[-1], chunks)
+            print(f"{name} is ready", file=sys.stderr)
         for turn, first in enumerate(range(0, QUERIES, SLICE)):
             for n in range(len(systems)):
                 systems[(turn + n) % len(systems)].slice(first)
-        _tell_speed(systems)
         nearest = np.argsort(-corpus.asked @ corpus.vectors.T, axis=1)[:, :K].tolist()
-        _tell_found(systems, nearest)
+        _tell_built(systems, chunks)
+        _tell_speed(systems, nearest)
 
 
 def _peers(pgvector: str | None) -> Iterator[str]:
@@ -154,31 +154,28 @@ def _peers(pgvector: str | None) -> Iterator[str]:
         print("rag  PGVector left out: --pgvector PYTHON, or AGENTKIT_BENCH_PGVECTOR")
 
 
-def _tell_built(system: System, chunks: int) -> None:
-    ingest = f"{chunks / system.ingest:7,.0f} chunks/s" if system.ingest else "stored before"
-    print(f"rag  {system.name:9} ingest {ingest}, index {system.index:6.1f} s", flush=True)
-
-
-def _tell_speed(systems: list[System]) -> None:
+def _tell_built(systems: list[System], chunks: int) -> None:
+    print(f"\n| {chunks:,} chunks | ingest, chunks/s | index, s | memory, MB |\n|---|---|---|---|")
     for system in systems:
-        print(f"rag  {system.name:9} memory {system.memory():6,.0f} MB")
-    rate = {(s.name, m): len(t) / sum(t) for s in systems for m, t in s.seconds.items()}
-    for (name, mode), own in rate.items():
-        taken = next(s for s in systems if s.name == name).seconds[mode]
-        slow = statistics.quantiles(taken, n=20)[-1] * 1_000
-        ratio = f"{rate['agentkit', mode] / own:5.2f} x" if name != "agentkit" and ("agentkit", mode) in rate else ""
-        print(f"rag  {NAMES[name, mode]:22} {own:7.0f} q/s   p95 {slow:6.1f} ms   {ratio}")
+        ingest = f"{chunks / system.ingest:,.0f}" if system.ingest else "stored before"
+        print(f"| {NAMES[system.name, 'dense']} | {ingest} | {system.index:.1f} | {system.memory():,.0f} |")
 
 
-def _tell_found(systems: list[System], nearest: list[list[int]]) -> None:
-    for system in systems:
-        recall = _shared(system.found["dense"], nearest)
-        print(f"rag  {system.name:9} recall@{K} of dense against exact search: {recall:.3f}")
+def _tell_speed(systems: list[System], nearest: list[list[int]]) -> None:
     by_name = {system.name: system for system in systems}
-    if {"agentkit", "chroma"} <= by_name.keys():
-        for mode, found in by_name["chroma"].found.items():
-            same = _shared(by_name["agentkit"].found[mode], found)
-            print(f"rag  {mode}: {same:.3f} of the peer's first {K} are agentkit's")
+    rates = {(s.name, m): len(t) / sum(t) for s in systems for m, t in s.seconds.items()}
+    print("\n| system | queries/s | p95, ms | agentkit is | recall@10 | its first 10 that are agentkit's |")
+    print("|---|---|---|---|---|---|")
+    for (name, mode), rate in rates.items():
+        system = by_name[name]
+        slow = statistics.quantiles(system.seconds[mode], n=20)[-1] * 1_000
+        ratio = same = recall = ""
+        if name != "agentkit" and "agentkit" in by_name:
+            ratio = f"{rates['agentkit', mode] / rate:.2f} x"
+            same = f"{_shared(by_name['agentkit'].found[mode], system.found[mode]):.3f}"
+        if mode == "dense":
+            recall = f"{_shared(system.found[mode], nearest):.3f}"
+        print(f"| {NAMES[name, mode]} | {rate:,.0f} | {slow:.1f} | {ratio} | {recall} | {same} |")
 
 
 def _shared(found: list[list[int]], wanted: list[list[int]]) -> float:

@@ -55,7 +55,8 @@ def _bare(session: Any, tokenizer: Any, texts: list[str]) -> Any:
             mask[row, : len(encoded[i].ids)] = 1
         given = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
         states = session.run(None, {name: value for name, value in given.items() if name in names})[0]
-        means = (states * mask[:, :, None]).sum(axis=1) / mask.sum(axis=1, keepdims=True)
+        weights = mask[:, :, None].astype(np.float32)
+        means = (states * weights).sum(axis=1) / weights.sum(axis=1)
         for i, mean in zip(part, means, strict=True):
             vectors[i] = mean / np.linalg.norm(mean)
     return np.array(vectors)

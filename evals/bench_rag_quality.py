@@ -55,6 +55,7 @@ def quality(folder: Path, keep: Path | None = None) -> None:
     """Print the table of docs/benchmarks.md: documents kept whole, and split as files are."""
     documents = [{**d, "text": f"{d['title']}. {d['text']}", "title": ""} for d in _lines(folder / "docs.jsonl")]
     queries, grades = _lines(folder / "queries.jsonl"), _grades(folder / "qrels.tsv")
+    print(f"| documents | mode | nDCG@{K} | hybrid less it, 95% interval |\n|---|---|---|---|")
     with ExitStack() as stack:
         home = keep or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         settings = load_settings(home, home=str(home))
@@ -82,8 +83,8 @@ def _tell(name: str, scores: dict[str, list[float]]) -> None:
         told = ""
         if mode != "hybrid":
             mean, low, high = paired(scores["hybrid"], own)
-            told = f"   hybrid less it {mean:+.3f} ({low:+.3f} to {high:+.3f})"
-        print(f"rag  {name:6} {mode:8} nDCG@{K} {np.mean(own):.3f}   {len(own)} queries{told}")
+            told = f"{mean:+.3f} ({low:+.3f} to {high:+.3f})"
+        print(f"| {name} | {mode} | {np.mean(own):.3f} | {told} |", flush=True)
 
 
 def _whole(source: Source) -> list[Chunk]:

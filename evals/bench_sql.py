@@ -191,7 +191,7 @@ def line(label: str, rows: list[dict[str, Any]]) -> str:
     return f"| {label} | {shares} | {middle:.1f} |"
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--questions", type=Path, default=HERE / "questions.jsonl")
     parser.add_argument("--url", help="a server's URL; the questions' databases are those of the server")
@@ -202,7 +202,7 @@ def main() -> None:
     parser.add_argument("--limit", type=int)
     parser.add_argument("--remember", type=Path, help="file of what the model said; it grows")
     parser.add_argument("--out", type=Path, help="JSON lines of all answers")
-    given = parser.parse_args()
+    given = parser.parse_args(arguments)
     items = [json.loads(text) for text in given.questions.read_text(encoding="utf-8").splitlines() if text.strip()]
     items = sorted((i for i in items if given.only in {None, i["db"]}), key=lambda i: (i["db"], i["id"]))[: given.limit]
     variants = {"every step": without(Steps(), *filter(None, given.without.split(",")))}

@@ -47,6 +47,12 @@ QUESTIONS = (
 )
 """Questions in words on the two files as tables: SQL is written, checked and run, or refused."""
 
+DOCUMENTS = (
+    Turn("Ask the documents: agentkit rag", "How are quotes checked before an answer from documents is shown?"),
+    Turn("Ask what the documents do not say", "Who won the football world cup in 1998?"),
+)
+"""Questions on agentkit's own documentation: claims with their sources, or that nothing says it."""
+
 
 @click.command()
 @click.option(
@@ -80,6 +86,7 @@ def demo(folder: Path, model: str | None) -> None:
         click.echo(f"The agent runs on {agent.services.model_name}.")
         replies = _tour(agent)
         _ask_data(agent)
+        _ask_documents(agent, folder)
         _closing(agent, folder, replies, time.perf_counter() - start)
 
 
@@ -129,8 +136,29 @@ def _ask_data(agent: Agent) -> None:
         click.secho(f"[{time.perf_counter() - began:.1f} s]", dim=True)
 
 
+def _ask_documents(agent: Agent, folder: Path) -> None:
+    from agentkit.cli.tool import show_result
+
+    pages = _own_docs()
+    shutil.copytree(pages, folder / pages.name, ignore=shutil.ignore_patterns("figures"), dirs_exist_ok=True)
+    for number, turn in enumerate(DOCUMENTS, len(TURNS) + len(QUESTIONS) + 1):
+        _announce(number, turn)
+        began = time.perf_counter()
+        if turn is DOCUMENTS[0]:
+            show_result(agent.call("index_documents", path=pages.name))
+        show_result(agent.call("ask_documents", question=turn.says))
+        click.secho(f"[{time.perf_counter() - began:.1f} s]", dim=True)
+
+
+def _own_docs() -> Path:
+    """The documentation: inside the installed package, or beside it in a checkout."""
+    package = Path(__file__).parents[1]
+    inside = package / "_docs"
+    return inside if inside.is_dir() else package.parent / "docs"
+
+
 def _announce(number: int, turn: Turn) -> None:
-    click.secho(f"\n{number}/{len(TURNS) + len(QUESTIONS)}  {turn.heading}", bold=True)
+    click.secho(f"\n{number}/{len(TURNS) + len(QUESTIONS) + len(DOCUMENTS)}  {turn.heading}", bold=True)
     click.secho(f"you> {turn.says}", fg="blue")
 
 
@@ -152,6 +180,7 @@ def _closing(agent: Agent, folder: Path, replies: list[Reply], seconds: float) -
         f"{agentkit} tool evaluate --model {handle} --dataset {HELD_BACK} --report report.html",
         f"{agentkit} tool review_training --model {handle}",
         f'{agentkit} sql "What is the largest mean_area by diagnosis?" --show-sql',
+        f'{agentkit} rag ask "Which databases can be asked?"',
         f"{agentkit} traces show {last.trace_id[:8]}",
         f"{agentkit} threads show {last.thread_id}",
     ):

@@ -15,7 +15,7 @@ def _words(*texts: str) -> frozenset[str]:
 
 CLASSES = _words(
     # logic, types, values
-    "And Or Xor Case If Exists Cast TryCast Collate Concat Array List Struct ToMap Map Columns",
+    "And Or Xor Case If Exists Cast TryCast Collate Concat Array",
     # what has a syntax of its own
     "Extract Trim StrPosition Substring Overlay GroupConcat Unnest",
     "CurrentDate CurrentTime CurrentTimestamp CurrentDatetime Localtime Localtimestamp",
@@ -25,6 +25,8 @@ CLASSES = _words(
     JSONBContainsAnyTopKeys JSONBContainsTopKey JSONBDeleteAtPath JSONBPathExists""",
 )
 """Names of the classes that the parser makes of operators and of functions with a syntax of their own."""
+
+DUCKDB_CLASSES = CLASSES | _words("List Struct ToMap Map Columns")
 
 SPECIAL = frozenset("CAST TRY_CAST EXTRACT TRIM POSITION SUBSTRING OVERLAY STRING_AGG".split())  # noqa: SIM905
 """Functions whose arguments are more than a list. All others are read, checked and written by their name."""
@@ -146,3 +148,5 @@ DUCKDB = _words(
 )
 
 OF: dict[Dialect, frozenset[str]] = {"postgres": POSTGRES, "sqlite": SQLITE, "duckdb": DUCKDB}
+
+CLASSES_OF: dict[Dialect, frozenset[str]] = {"postgres": CLASSES, "sqlite": CLASSES, "duckdb": DUCKDB_CLASSES}

@@ -168,7 +168,7 @@ def _check_function(node: Expr, name: str, dialect: Dialect) -> None:
                 "numbers, texts, dates, arrays, JSON, aggregates and windows are.",
                 "functions",
             )
-    elif name not in functions.CLASSES:
+    elif name not in functions.CLASSES_OF[dialect]:
         raise SqlRefused(
             f"{_shown(node, dialect)} is not allowed: it is not on the list of functions. Functions of numbers, texts, "
             "dates, arrays, JSON, aggregates and windows are.",

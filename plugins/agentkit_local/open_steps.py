@@ -82,8 +82,9 @@ def _values(request: str, tools: Sequence[Mapping[str, Any]], done: Sequence[Cal
         calls = [args for name, args in done if name == tool["name"]]
         for name, shape in tool.get("parameters", {}).get("properties", {}).items():
             spoken = [v for v in shape.get("enum", ()) if words(str(v)) and words(str(v)) <= said]
-            used = {args[name] for args in calls if name in args}
-            if used & set(spoken):
+            given = [args[name] for args in calls if name in args]
+            used = [v for value in given for v in (value if isinstance(value, list) else [value])]
+            if any(v in used for v in spoken):
                 yield from (_place(request, str(v)) for v in spoken if v not in used)
 
 

@@ -93,6 +93,7 @@ class ChromaCollection:
     """A collection in Chroma."""
 
     modes: tuple[Mode, ...] = ("dense", "mmr")
+    settled = True
 
     def __init__(self, client: Any, collection: Any) -> None:
         self._client, self._collection = client, collection

@@ -190,7 +190,7 @@ class Indexing:
             self.outcome.removed += len(names)
 
     def _settled(self) -> Outcome:
-        if self.outcome.chunks >= SETTLE_FROM:
+        if self.outcome.chunks >= SETTLE_FROM or not self._collection.settled:
             self._progress("Building the index", None)
             self._collection.settle()
         self.outcome.skipped.sort()

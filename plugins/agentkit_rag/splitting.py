@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import takewhile
 from pathlib import PurePath
@@ -23,6 +23,8 @@ LANGUAGES = {
     ".scala": "scala", ".sol": "sol", ".swift": "swift", ".tex": "latex", ".ts": "ts", ".tsx": "ts", ".rst": "rst",
 }  # fmt: skip
 """Ending -> language whose functions and classes are kept together."""
+_WHOLE = 2
+"""Up to so many sizes a text without headings and pages is one passage: nDCG@10 on Cranfield .394, cut .380."""
 _SHORT = 0.3
 """Share of the size below which a section is joined with the next."""
 _HEAD = 0.1
@@ -51,13 +53,15 @@ class Splitting:
 
 
 AUTO = Splitting()
-RECIPE = f"reading {VERSION}, splitting 2, auto 1000/200"
+RECIPE = f"reading {VERSION}, splitting 3, auto 1000/200"
 """Changes with whatever changes the chunks of the same file."""
 
 
 def split(source: Source, how: Splitting = AUTO) -> list[Chunk]:
     """The chunks of a source in their order; `text` is that of the characters `start` to `end`, never blank."""
     language = LANGUAGES.get(PurePath(source.name).suffix.lower()) if how.kind in ("auto", "code") else None
+    if how.kind == "auto" and not language and len(source.pieces) == 1 and source.pieces[0].page is None:
+        how = replace(how, size=_WHOLE * how.size) if len(source.pieces[0].text) <= _WHOLE * how.size else how
     found = [chunk for piece in _joined(source.pieces, how) for chunk in _cut(piece, how, language)]
     return [Chunk(c.text, c.start, c.end, c.page, c.title_path, n) for n, c in enumerate(found)]
 

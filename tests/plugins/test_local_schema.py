@@ -187,6 +187,13 @@ def test_what_a_request_names_and_no_call_has_used_is_still_open(
     assert open_steps(request_text, TOOLS, done) == left
 
 
+def test_lists_are_arguments_too() -> None:
+    shapes = {"measures": {"type": "array", "items": {"enum": ["mean", "median"]}}, "model": {"enum": ["a", "b"]}}
+    tools = [{"name": "sum_up", "description": "", "parameters": {"type": "object", "properties": shapes}}]
+    done = [("sum_up", {"measures": ["mean", "median"], "model": ["a", "b"]})]
+    assert open_steps("Mean and median of x.csv", tools, done, []) == []
+
+
 def test_a_misspelt_file_is_not_left_open() -> None:
     done = [("train", {"dataset": "houses.csv"})]
     assert open_steps("Train on huoses.csv", TOOLS, done, ["houses.csv", "may.csv"]) == []

@@ -12,12 +12,13 @@ import pytest
 from agentkit_rag.documents import Chunk, Piece, Source
 from agentkit_rag.files import walk
 from agentkit_rag.indexing import Indexing, Outcome
+from agentkit_rag.store import indexes
 from agentkit_rag.store.postgres import open_store
 
 from agentkit.errors import BadInput, Cancelled, WorkspaceError
 from agentkit.settings import load_settings
 from agentkit.storage import Storage
-from tests.rag.stores import MODEL, Hashing
+from tests.rag.stores import MODEL, Hashing, entry
 
 
 class Unreadable(BadInput):
@@ -187,6 +188,17 @@ def test_a_run_that_was_stopped_goes_on_where_it_was(collection: Any, tmp_path: 
     assert 0 < done < 600
     rest = index(collection, folder)
     assert (rest.unchanged, rest.added) == (done, 600 - done)
+
+
+def test_an_index_that_a_cut_run_did_not_build_is_built_by_the_next(
+    collection: Any, docs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index(collection, docs)
+    collection.put_all([entry(f"{i}", f"Text {i}.") for i in range(30)])
+    monkeypatch.setattr(indexes, "EXACT_BELOW", 20)
+    assert collection.info().index == "exact"
+    assert index(collection, docs).unchanged == 2
+    assert collection.info().index == "hnsw"
 
 
 def test_progress_has_a_rate_and_the_time_left(collection: Any, tmp_path: Path) -> None:

@@ -265,7 +265,8 @@ def test_each_kind_of_index_comes_with_its_size_and_finds_the_nearest(
         assert len(collection.search("x", query, 10, "dense", {"part": {"gte": 4}})) == 10, "a filter leaves enough"
     assert np.mean(recalled) > 0.95
     statement = statements.search(collection.state().tables, "dense", kind, k=5)
-    statement = statement.replace(b"%(vector)s", b"'[" + b",".join([b"1"] * DIMENSION) + b"]'")
+    given = b"'[" + b",".join([b"1"] * DIMENSION) + b"]'"
+    statement = statement.replace(b"%(vector)s", given).replace(b"%(half)s", given)
     with collection.pool.connection() as connection, connection.transaction():
         # so few short vectors are read faster than an index: can the index be used at all?
         connection.execute("set local enable_seqscan = off")

@@ -40,7 +40,14 @@ def workers() -> list[int]:
     for task in Path("/proc/self/task").iterdir():
         with contextlib.suppress(OSError):
             found += [int(pid) for pid in (task / "children").read_text().split()]
-    return [pid for pid in found if b"agentkit_sql.engines.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    return [pid for pid in found if b"agentkit_sql.engines.worker" in command_of(pid)]
+
+
+def command_of(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 @pytest.mark.parametrize(
@@ -60,18 +67,19 @@ def test_what_cannot_be_interrupted_ends_in_time(shop: Shop, sql: str) -> None:
     started = time.monotonic()
     with pytest.raises(AgentkitError):
         shop.guarded.run(sql, Limits(seconds=0.5)).all()
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 10
 
 
 @pytest.mark.parametrize("shop", ["sqlite", "duckdb"], indirect=True)
-def test_a_statement_that_is_killed_leaves_nothing(shop: Shop, request: pytest.FixtureRequest) -> None:
+def test_a_statement_that_is_killed_leaves_nothing(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No process, no file; the next statement runs."""
-    folders = set(Path(tempfile.gettempdir()).glob("agentkit-sql-*"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(apart, "_FRESH", -1.0)  # none that waits, whose files lie elsewhere
     before = set(workers())
     with pytest.raises(SqlTimeout, match=r"0\.3 s"):
         shop.guarded.run(UNSTOPPABLE[shop.guarded.dialect], Limits(seconds=0.3)).all()
     assert not set(workers()) - before
-    assert not set(Path(tempfile.gettempdir()).glob("agentkit-sql-*")) - folders
+    assert not list(tmp_path.glob("agentkit-sql-*"))
     assert shop.guarded.run("SELECT count(*) FROM customers").all() == [(3,)]
 
 
@@ -86,7 +94,7 @@ def test_a_run_that_is_stopped_kills_its_statement(shop: Shop) -> None:
             shop.guarded.run(UNSTOPPABLE[shop.guarded.dialect], Limits(seconds=20)).all()
     finally:
         cancellation.reset(before)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 10
 
 
 @pytest.mark.parametrize("shop", ["sqlite", "duckdb"], indirect=True)
@@ -98,7 +106,7 @@ def test_ctrl_c_is_no_failure_of_the_statement(shop: Shop, kind: str) -> None:
     with pytest.raises(KeyboardInterrupt):
         sql = ENDLESS if kind == "endless" else UNSTOPPABLE[shop.guarded.dialect]
         shop.guarded.run(sql, Limits(seconds=20)).all()
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 10
     timer.join()
 
 

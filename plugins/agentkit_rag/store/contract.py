@@ -116,6 +116,10 @@ class Collection(Protocol):
     def chunks_of(self, sources: Sequence[str]) -> list[Hit]:
         """All chunks of these sources, in the order of the names and of the text."""
 
+    @property
+    def settled(self) -> bool:
+        """False if the size asks for another index than there is."""
+
     def settle(self) -> None:
         """Build the index that the size asks for, and refresh statistics: called after many changes."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import psycopg
 from psycopg.adapt import Dumper
@@ -15,7 +15,14 @@ from psycopg.pq import Format
 class Parameter:
     """A numpy array of shape (dimension,) as a parameter of type `vector`."""
 
+    code: ClassVar[str] = ">f4"
     vector: Any
+
+
+class HalfParameter(Parameter):
+    """The same as a parameter of type `halfvec`."""
+
+    code = ">f2"
 
 
 class _ParameterDumper(Dumper):
@@ -23,7 +30,8 @@ class _ParameterDumper(Dumper):
     oid = 0  # the statement's cast tells the server what it is: extensions' types have no fixed number
 
     def dump(self, obj: Parameter) -> bytes:
-        return struct.pack(">hh", len(obj.vector), 0) + obj.vector.astype(">f4").tobytes()  # type: ignore[no-any-return]
+        return struct.pack(">hh", len(obj.vector), 0) + obj.vector.astype(obj.code).tobytes()  # type: ignore[no-any-return]
 
 
 psycopg.adapters.register_dumper(Parameter, _ParameterDumper)
+psycopg.adapters.register_dumper(HalfParameter, _ParameterDumper)

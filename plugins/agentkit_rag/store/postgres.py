@@ -32,7 +32,7 @@ from agentkit_rag.store.contract import (
 )
 from agentkit_rag.store.filters import condition
 from agentkit_rag.store.neighbours import joined
-from agentkit_rag.store.parameters import Parameter
+from agentkit_rag.store.parameters import HalfParameter, Parameter
 from agentkit_rag.store.ranking import diversified
 from agentkit_rag.store.vectors import text_digest, unit
 from agentkit_rag.store.words import clean, separated
@@ -193,7 +193,8 @@ class PostgresCollection:
         if mode != "lexical":
             if vector is None:
                 raise CollectionError(f"The mode {mode!r} needs the query's vector; 'lexical' does without.")
-            values["vector"] = Parameter(unit(vector, self.embedding.dimension))
+            found = unit(vector, self.embedding.dimension)
+            values |= {"vector": Parameter(found), "half": HalfParameter(found)}
         return values
 
     def _found(self, mode: str, values: dict[str, Any], filters: Filters | None, k: int) -> list[dict[str, Any]]:
@@ -272,14 +273,24 @@ class PostgresCollection:
         )
         return [_hit(row) for row in rows]
 
+    @property
+    def settled(self) -> bool:
+        """False if the size asks for another index than there is: a run was cut, or many small ones added up."""
+        state = self.state(fresh=True)
+        return indexes.wanted(state.chunks, state.index) == state.index
+
     def settle(self, anew: bool = False) -> None:
         """Build the index that the size asks for, and refresh statistics: called after many changes.
 
         `anew`: also if there is such an index already.
         """
-        own = self.state(fresh=True).tables
-        with self.pool.connection() as connection:
-            indexes.settle(connection, own, anew)
+
+        def once() -> None:
+            own = self.state(fresh=True).tables
+            with self.pool.connection() as connection:
+                indexes.settle(connection, own, anew)
+
+        persistently(once)
         self._state = None
 
     def info(self) -> CollectionInfo:

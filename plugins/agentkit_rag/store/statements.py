@@ -78,7 +78,7 @@ _CUT: LiteralString = """
 """
 
 _LEXICAL: LiteralString = """
-    lexical as (select chunk, score, row_number() over (order by score desc, chunk) as rank from scored)
+    lexical as (select chunk, score, row_number() over () as rank from scored)
 """
 
 _DENSE: LiteralString = """
@@ -93,9 +93,9 @@ _DENSE: LiteralString = """
 
 _FUSED: LiteralString = """
     found as (
-        select chunk, sum(1::float8 / ({rrf} + rank)) as score
-        from (select chunk, rank from lexical union all select chunk, rank from dense) both_ranks
-        group by chunk
+        select chunk,
+            coalesce(1::float8 / ({rrf} + l.rank), 0) + coalesce(1::float8 / ({rrf} + d.rank), 0) as score
+        from lexical l full join dense d using (chunk)
     )
 """
 
@@ -123,7 +123,8 @@ def search(
     whole: bool = True,
     k: int = POOL,
 ) -> bytes:
-    """The statement of a mode. Parameters: `words`, `vector`, `half_life`, and those of the condition.
+    """The statement of a mode. Parameters: `words`, `vector` and `half` (the same in 16 bits), `half_life`, and those
+    of the condition.
 
     `index`: the kind that the collection has. `few`: so few chunks meet the condition that all of them are compared.
     `whole`: no list of postings is cut. `k` stands in the text, so that one plan serves all searches and knows how few
@@ -173,6 +174,7 @@ def _where(filtered: bool, few: bool) -> LiteralString:
 
 def distance(tables: Tables, index: str) -> sql.Composed:
     """The negative inner product as the index has it; of unit vectors that is the order of the cosine."""
-    cast = tables.names["half"] if index == "hnsw" else tables.names["type"]
-    column = "v.embedding::{}" if index == "hnsw" and not tables.half else "v.embedding"
-    return sql.SQL("(" + column + " <#> %(vector)s::vector::{})").format(*([cast] * column.count("{}")), cast)
+    half = index == "hnsw" or tables.half
+    column = "v.embedding" if tables.half or not half else "v.embedding::{type}"
+    given = "%(half)s::{type}" if half else "%(vector)s::{type}"
+    return sql.SQL(f"({column} <#> {given})").format(type=tables.names["half" if half else "type"])

@@ -79,6 +79,8 @@ _COLLECTION: LiteralString = """
         impact smallint not null
     );
     create index on {postings} (term, impact desc, chunk) include (tf, words);
+    -- queries ask for frequent words: the planner shall expect more postings of a term than the mean
+    alter table {postings} alter column term set (n_distinct = 1000);
 """
 
 _VECTORS: LiteralString = """
