@@ -21,7 +21,7 @@ OFFERED = 8
 DESCRIBED = 20
 """Up to so many tools are described with their arguments in the prompt's beginning."""
 CHOSEN = 8
-"""So many are chosen for words that several tools use."""
+"""So many are chosen where none is clear."""
 _CLEAR, _NEAR = 0.8, 0.4
 """The best tool is clear if it scores so much of what a word counts that one tool alone uses; near it is so much."""
 _NAME, _SUMMARY, _REQUIRED, _OPTIONAL = 3.0, 2.0, 1.0, 0.25

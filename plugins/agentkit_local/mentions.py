@@ -7,7 +7,8 @@ the request. Words that the tool's purpose or its required arguments use as well
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
+from itertools import pairwise
 from typing import Any
 
 _COMMON = {
@@ -25,6 +26,7 @@ SMALL = {
 }  # fmt: skip
 """Words that stand in any request. "How many", "who" or "which" do not: who asks so asks about rows."""
 _NUMBER = re.compile(r"(?<![\w./:-])\d[\d.,]*\s?[a-z%]*(?![\w/.])|\b(two|three|four|five|six|ten|half|dozen)\b")
+_UNIT = re.compile(r"[km]$|thousand|million|second|minute|hour|day|week|month|year")
 _STEM = 5
 _NOTHING = {"", "none", "null"}
 
@@ -42,7 +44,7 @@ def asked_for(schema: Mapping[str, Any], summary: str, request: str) -> dict[str
     numeric = {n for n in optional if shapes[n].get("type") in ("integer", "number")}
     # a bare number may mean any of them
     unclear = number and not any(optional[n] for n in numeric)
-    spoken = _spoken_values({n: shapes[n]["enum"] for n in optional if "enum" in shapes[n]}, said)
+    spoken = _spoken_values({n: shapes[n] for n in optional if "enum" in shapes[n]}, request)
     kept = {
         n
         for n, found in optional.items()
@@ -50,24 +52,47 @@ def asked_for(schema: Mapping[str, Any], summary: str, request: str) -> dict[str
     }
     offered = {n: s for n, s in shapes.items() if n in required or n in kept}
     offered |= {n: {**shapes[n], "enum": values} for n, values in spoken.items() if values}
+    if unclear and (numbers := _numbers(request)):
+        offered |= {n: {**shapes[n], "enum": numbers} for n in numeric & kept}
     clear = {n for n, values in spoken.items() if values and all(words(str(v)) <= said for v in values)}
     clear |= {n for n in kept if (n in numeric and optional[n]) or "call" in optional[n]}
     return {**schema, "properties": offered, "required": [*required, *(n for n in shapes if n in clear)]}
 
 
-def _spoken_values(enums: Mapping[str, Sequence[Any]], said: set[str]) -> dict[str, list[Any]]:
+def _numbers(request: str) -> list[int]:
+    """The whole numbers of a request; none if some number stands there that a call may have in other words."""
+    found = [m[0].rstrip(" .,") for m in _NUMBER.finditer(request.lower())]
+    whole = [re.fullmatch(r"(\d+)(?:[ .,]+([a-z]+))?", number) for number in found]
+    if any(match is None or _UNIT.match(match[2] or "") for match in whole):
+        return []
+    return list(dict.fromkeys(int(match[1]) for match in whole if match))
+
+
+def _spoken_values(shapes: Mapping[str, Mapping[str, Any]], request: str) -> dict[str, list[Any]]:
     """Of each enum the values that are spoken of, in full if there are such.
 
-    A word that belongs to a longer value means that one: the random of a random forest is no random split.
+    A word that belongs to a longer value means that one: the random of a random forest is no random split. So do two
+    words that the description of one has side by side, as the request has ("logistic regression"): all its values stay.
     """
-    parts = {v: words(str(v)) for values in enums.values() for v in values}
-    full = [own for own in parts.values() if own and own <= said]
+    said, side_by_side = words(request), _pairs(request)
+    described = {n: _pairs(str(shape.get("description", ""))) & side_by_side for n, shape in shapes.items()}
+    parts = {v: words(str(v)) for shape in shapes.values() for v in shape["enum"]}
+    full = [frozenset(own) for own in parts.values() if own and own <= said]
+    full += [pair for pairs in described.values() for pair in pairs]
     spoken: dict[str, list[Any]] = {}
-    for name, values in enums.items():
+    for name, shape in shapes.items():
+        values = shape["enum"]
         whole = [v for v in values if parts[v] in full and not any(parts[v] < longer for longer in full)]
         some = [v for v in values if parts[v] & said and not any(parts[v] & said <= longer for longer in full)]
-        spoken[name] = whole or some
+        spoken[name] = whole or some or (list(values) if described[name] else [])
     return spoken
+
+
+def _pairs(text: str) -> set[frozenset[str]]:
+    """The words that stand side by side."""
+    found = re.findall(r"[^\W\d_]+|[^\w\s]", text.lower())
+    pairs = ((words(one), words(two)) for one, two in pairwise(found))
+    return {frozenset(one | two) for one, two in pairs if one and two}
 
 
 def _own_words(name: str, shape: Mapping[str, Any], empty: set[str], summary: set[str]) -> set[str]:

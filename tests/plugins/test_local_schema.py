@@ -97,6 +97,31 @@ def test_optional_arguments_that_are_clearly_asked_for_must_be_given(request_tex
     assert set(required) - {"dataset", "target"} == wanted
 
 
+def test_a_number_that_may_mean_anything_is_copied() -> None:
+    properties = asked_for(TRAIN, "Train a model", "Train on a.csv, pump 2 must be in it")["properties"]
+    assert properties["budget_seconds"]["enum"] == [2]
+    assert "enum" not in asked_for(TRAIN, "Train a model", "Take 20 seconds")["properties"]["budget_seconds"]
+    assert (
+        "enum"
+        not in asked_for(TRAIN, "Train a model", "Train on a.csv, at most two minutes")["properties"]["budget_seconds"]
+    )
+
+
+def test_two_words_of_a_description_that_stand_side_by_side_mean_that_argument() -> None:
+    properties = {
+        **TRAIN["properties"],
+        "task": {"enum": ["auto", "classes", "regression"]},
+        "model": {"enum": ["auto", "linear", "lightgbm"], "description": "linear is logistic regression for classes"},
+    }
+    shape = {**TRAIN, "properties": properties}
+    logistic = asked_for(shape, "Train a model", "Fit a logistic regression on a.csv for y")["properties"]
+    assert "task" not in logistic
+    assert logistic["model"]["enum"] == ["auto", "linear", "lightgbm"]
+    plainly = asked_for(shape, "Train a model", "A regression on a.csv for y, logistic if need be")
+    assert plainly["properties"]["task"]["enum"] == ["regression"]
+    assert "model" not in plainly["properties"]
+
+
 @given(st.text(st.characters(exclude_categories=["Cs"])), st.integers(1, 7), st.booleans())
 def test_text_decoded_in_pieces_is_the_text(text: str, width: int, ascii_only: bool) -> None:
     quoted = json.dumps(text, ensure_ascii=ascii_only)[1:]
