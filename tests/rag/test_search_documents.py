@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import secrets
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -144,3 +147,25 @@ def test_a_store_that_no_plugin_offers(workspace: Path) -> None:
     (workspace / "agentkit.toml").write_text('[rag]\nstore = "postgress"\n')
     with made() as agent, pytest.raises(BadInput, match=r"'postgress'. The nearest name is 'postgres'"):
         agent.call("search_documents", query="acorns")
+
+
+_AFTER_A_CHAT = """
+from tests.rag.test_search_documents import made
+with made() as agent:
+    agent.ask("Hello")
+    agent.call("index_documents", path="docs", collection="after a chat")
+    print(agent.call("search_documents", query="acorns", collection="after a chat", k=1).hits[0].source)
+    agent.services.vector_store("postgres").open("after a chat").drop()
+"""
+
+
+def test_connections_that_are_older_than_the_plugin_are_searched(workspace: Path) -> None:
+    """An agent talks first: its threads opened the connections before anything of retrieval was imported."""
+    (workspace / "docs").mkdir()
+    (workspace / "docs" / "oak.md").write_text("The oak bears acorns.")
+    root = str(Path(__file__).parents[2])
+    ended = subprocess.run(
+        [sys.executable, "-c", _AFTER_A_CHAT], env=os.environ | {"PYTHONPATH": root}, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert ended.stdout == "docs/oak.md\n", ended.stderr

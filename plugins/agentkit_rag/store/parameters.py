@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 from typing import Any, ClassVar
+from weakref import WeakSet
 
 import psycopg
 from psycopg.adapt import Dumper
@@ -33,5 +34,12 @@ class _ParameterDumper(Dumper):
         return struct.pack(">hh", len(obj.vector), 0) + obj.vector.astype(obj.code).tobytes()  # type: ignore[no-any-return]
 
 
-psycopg.adapters.register_dumper(Parameter, _ParameterDumper)
-psycopg.adapters.register_dumper(HalfParameter, _ParameterDumper)
+_ready: WeakSet[psycopg.Connection[Any]] = WeakSet()
+
+
+def take_parameters(connection: psycopg.Connection[Any]) -> None:
+    """Let a connection take these; one that was opened before this module was imported knows no global dumpers."""
+    if connection not in _ready:
+        connection.adapters.register_dumper(Parameter, _ParameterDumper)
+        connection.adapters.register_dumper(HalfParameter, _ParameterDumper)
+        _ready.add(connection)
