@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from agentkit_rag.answering.expanding import fused
+from agentkit_rag.answering.grounding import grounded
 from agentkit_rag.answering.instructions import as_data
 from agentkit_rag.answering.quotes import located
 from agentkit_rag.ask_documents import DocumentsAnswer
@@ -112,8 +113,19 @@ def test_every_citation_resolves_to_file_page_and_characters(documents: Any, wor
         (1, "e", "Refunds take a while."),
         (9, "The moon is made of cheese", "It is cheese."),
         (1, "paid within 14 days", " "),
+        (1, "paid within 14 days", "Refunds are paid by the bank in Zurich."),
+        (1, "The shop opens at 9", "They take until a clerk finds the parcel."),
     ],
-    ids=["invented quote", "invented figure", "no quote", "a letter", "no such passage", "no claim"],
+    ids=[
+        "invented quote",
+        "invented figure",
+        "no quote",
+        "a letter",
+        "no such passage",
+        "no claim",
+        "invented name",
+        "a quote of something else",
+    ],
 )
 def test_what_the_sources_do_not_show_is_not_said(documents: Any, draft: tuple[int, str, str]) -> None:
     found = documents(said(draft)).ask("How long do refunds take?")
@@ -122,6 +134,23 @@ def test_what_the_sources_do_not_show_is_not_said(documents: Any, draft: tuple[i
     assert found.answer == "The documents do not say it."
     assert "1 of the model's claims left out" in found.notes[0]
     assert "Read: " in found.brief()
+
+
+@pytest.mark.parametrize(
+    ("claim", "question", "passage", "holds"),
+    [
+        ("Germany won the world cup in 1998.", "Who won the world cup in 1998?", "Scores of classes and ranks.", False),
+        ("Yes, refunds are paid.", "Are refunds paid?", "Refunds are paid within 14 days.", True),
+        ("The money is paid back within 14 days.", "How long?", "Refunds are paid within 14 days.", True),
+        ("Die Erstattung dauert 14 Tage.", "Wie lange?", "Wir erstatten in 14 Tagen; die Erstattung ...", True),
+        ("It was built in Lyon, France.", "Where was it built?", "The mill was built in Lyon, in the Rhone.", False),
+        ("返金は14日以内です", "返金はいつですか", "返金は14日以内に行われます", True),
+        ("返金は14日以内です", "返金はいつですか", "The shop opens at 9.", False),
+        ("14.", "How many days?", "Refunds are paid within 14 days.", True),
+    ],
+)
+def test_a_claim_has_words_and_names_of_its_passage(claim: str, question: str, passage: str, holds: bool) -> None:
+    assert grounded(claim, question, passage) == holds
 
 
 def test_a_right_quote_under_a_wrong_number_is_cited_where_it_stands(documents: Any) -> None:

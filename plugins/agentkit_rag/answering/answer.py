@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from agentkit.figures import unknown_figures
 from agentkit_rag.answering.asking import asked
+from agentkit_rag.answering.grounding import grounded
 from agentkit_rag.answering.instructions import as_data, orders_at, orders_in
 from agentkit_rag.answering.quotes import located
 from agentkit_rag.store.contract import Hit
@@ -69,7 +70,7 @@ def answer(question: str, hits: Sequence[Hit], model: BaseChatModel, prompts: Pr
 
 
 def _held(draft: Any, question: str, hits: Sequence[Hit]) -> Claim | None:
-    """The claim, if its quote stands in a passage and its figures do, too; in the passage that it names first."""
+    """The claim, if its quote stands in a passage that has its figures and its words; the one that it names first."""
     if not isinstance(draft, dict):
         return None
     text, quote, number = (draft.get(key) for key in ("claim", "quote", "passage"))
@@ -84,7 +85,8 @@ def _held(draft: Any, question: str, hits: Sequence[Hit]) -> Claim | None:
             continue
         start, end = place
         ordered = any(s < end and start < e for s, e in orders_at(hit.text))
-        if ordered or unknown_figures(text, f"{hit.text}\n{question}"):
+        passage = "\n".join([*hit.title_path, hit.text])
+        if ordered or unknown_figures(text, f"{passage}\n{question}") or not grounded(text, question, passage):
             return None
         return Claim(" ".join(text.split()), hit, hit.text[start:end], hit.start + start, hit.start + end)
     return None
