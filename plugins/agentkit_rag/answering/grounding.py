@@ -10,53 +10,12 @@ _STEM = 5
 _SHARE = 1 / 3
 """Of a claim's words, and of those that the question does not have. Half of them would refuse plain paraphrases."""
 _SMALL = frozenset(
-    [
-        "about",
-        "also",
-        "and",
-        "any",
-        "are",
-        "can",
-        "did",
-        "does",
-        "for",
-        "from",
-        "had",
-        "has",
-        "have",
-        "her",
-        "his",
-        "how",
-        "its",
-        "more",
-        "most",
-        "not",
-        "now",
-        "one",
-        "our",
-        "she",
-        "that",
-        "the",
-        "their",
-        "them",
-        "then",
-        "there",
-        "they",
-        "this",
-        "was",
-        "were",
-        "what",
-        "when",
-        "where",
-        "which",
-        "who",
-        "whose",
-        "why",
-        "will",
-        "with",
-        "you",
-        "your",
-    ]
+    re.findall(
+        r"\w+",
+        "about also and any are can did does for from had has have her his how its more most not now one our she that "
+        "the their them then there they this was were what when where which who whose why will with yes you your "
+        "according document documents mentions passage says states text",
+    )
 )
 
 
