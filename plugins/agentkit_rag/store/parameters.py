@@ -33,5 +33,7 @@ class _ParameterDumper(Dumper):
         return struct.pack(">hh", len(obj.vector), 0) + obj.vector.astype(obj.code).tobytes()  # type: ignore[no-any-return]
 
 
-psycopg.adapters.register_dumper(Parameter, _ParameterDumper)
-psycopg.adapters.register_dumper(HalfParameter, _ParameterDumper)
+def know_parameters(connection: psycopg.Connection[Any]) -> None:
+    """Let a connection take these parameters: it may be older than this module, and keeps what was known then."""
+    for kind in (Parameter, HalfParameter):
+        connection.adapters.register_dumper(kind, _ParameterDumper)

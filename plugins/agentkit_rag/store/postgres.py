@@ -32,7 +32,7 @@ from agentkit_rag.store.contract import (
 )
 from agentkit_rag.store.filters import condition
 from agentkit_rag.store.neighbours import joined
-from agentkit_rag.store.parameters import HalfParameter, Parameter
+from agentkit_rag.store.parameters import HalfParameter, Parameter, know_parameters
 from agentkit_rag.store.ranking import diversified
 from agentkit_rag.store.vectors import text_digest, unit
 from agentkit_rag.store.words import clean, separated
@@ -347,6 +347,7 @@ class PostgresCollection:
     def _query(self, statement: bytes, values: dict[str, Any], iterative: bool | None) -> list[dict[str, Any]]:
         """The rows of a statement; `iterative`: how the index is searched, None if it is not."""
         with self.pool.connection() as connection:
+            know_parameters(connection)
             wanted = self.ef_search, iterative
             if iterative is not None and _prepared.get(connection) != wanted:
                 connection.execute(indexes.session(self.ef_search, iterative), prepare=False)
