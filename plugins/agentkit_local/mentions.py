@@ -40,7 +40,11 @@ def asked_for(schema: Mapping[str, Any], summary: str, request: str) -> dict[str
     required = [n for n in shapes if n in schema.get("required", ())]
     empty = words(" ".join(f"{n} {shapes[n].get('description', '')}" for n in required))
     said, number = words(request), bool(_NUMBER.search(request.lower()))
-    optional = {n: _own_words(n, s, empty, words(summary)) & said for n, s in shapes.items() if n not in required}
+    optional = {
+        n: (_own_words(n, s, empty, words(summary)) & said) - _several(n, s, request)
+        for n, s in shapes.items()
+        if n not in required
+    }
     numeric = {n for n in optional if shapes[n].get("type") in ("integer", "number")}
     # a bare number may mean any of them
     unclear = number and not any(optional[n] for n in numeric)
@@ -100,6 +104,14 @@ def _own_words(name: str, shape: Mapping[str, Any], empty: set[str], summary: se
     if "name" in name.split("_"):
         own.add("call")
     return own - empty
+
+
+def _several(name: str, shape: Mapping[str, Any], request: str) -> set[str]:
+    """The words of a name that a request only has for more than one: "which tables" names no table."""
+    if shape.get("type") != "string":
+        return set()
+    said = set(re.findall(r"[^\W\d_]+", request.lower()))
+    return words(" ".join(part for part in name.split("_") if part not in said and f"{part}s" in said))
 
 
 def told(arguments: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:

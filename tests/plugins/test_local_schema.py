@@ -97,6 +97,14 @@ def test_optional_arguments_that_are_clearly_asked_for_must_be_given(request_tex
     assert set(required) - {"dataset", "target"} == wanted
 
 
+@pytest.mark.parametrize(
+    ("request_text", "offered"), [("Which tables are there?", False), ("What is in the table loans?", True)]
+)
+def test_more_than_one_is_no_value_of_an_argument_that_takes_one(request_text: str, offered: bool) -> None:
+    shape = {"properties": {"table": {"type": "string", "description": "Only this table, in detail"}}}
+    assert bool(asked_for(shape, "Tables of a database", request_text)["properties"]) == offered
+
+
 def test_a_number_that_may_mean_anything_is_copied() -> None:
     properties = asked_for(TRAIN, "Train a model", "Train on a.csv, pump 2 must be in it")["properties"]
     assert properties["budget_seconds"]["enum"] == [2]
