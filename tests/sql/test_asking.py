@@ -183,6 +183,10 @@ class TestTelling:
         with pytest.raises(BadInput, match="'coffee'"):
             asked("SELECT price FROM products WHERE title = 'coffee'", question="How is the coffee?")
 
+    def test_rows_picked_by_something_else_are_no_answer(self) -> None:
+        with pytest.raises(BadInput, match="nothing in the database is about 'smoke'"):
+            asked("SELECT city FROM customers WHERE active", question="Which of these customers smoke?")
+
     def test_a_word_that_nothing_is_called_is_an_assumption(self) -> None:
         answer, _ = asked("SELECT count(*) FROM customers", question="How many unicorns are there?")
         assert "nothing in the database is called 'unicorn'" in answer.assumptions

@@ -12,7 +12,7 @@ from agentkit.errors import BadInput
 from agentkit_sql.asking.doubts import without_invented
 from agentkit_sql.asking.drafting import Drafter, Failure, Request, nearest_examples
 from agentkit_sql.asking.settings import SqlSettings, Steps
-from agentkit_sql.asking.telling import finished, nothing_found, off_topic
+from agentkit_sql.asking.telling import beside_the_point, finished, nothing_found, off_topic
 from agentkit_sql.asking.trying import Candidate, Clock, Trial
 from agentkit_sql.binder.parsing import parsed
 from agentkit_sql.card.cache import card_of, with_values
@@ -71,7 +71,7 @@ def ask(question: str, asking: Asking, earlier: Sequence[Example] = ()) -> SqlAn
     )
     tried = _tried(request, trial, asking)
     chosen = choose(tried)
-    if chosen is None or (not chosen.rows and off_topic(question, card)):
+    if chosen is None or (not chosen.rows and off_topic(question, card)) or beside_the_point(chosen, trial):
         raise BadInput(nothing_found(question, card, tried))
     return finished(chosen, tried, trial)
 

@@ -82,6 +82,21 @@ def off_topic(question: str, card: Card) -> bool:
     return bool(strange) and not (asked - strange - _ASKED_OF_ALL) and not any(s > 0 for _, s in rank(card, question))
 
 
+def beside_the_point(chosen: Candidate, trial: Trial) -> bool:
+    """Whether a statement picks rows by what its question does not speak of, and the database lacks what it asks for.
+
+    "Which of these patients smoke?" where nothing tells who smokes: a small model picks them by something else.
+    """
+    if not unknown_words(trial.question, trial.card) or _speaks_of(chosen.sql, trial):
+        return False
+    from sqlglot import exp
+
+    from agentkit_sql.binder.parsing import parsed
+
+    tree, _, _ = parsed(chosen.sql, trial.card.schema.dialect)
+    return tree is not None and tree.find(exp.Where) is not None
+
+
 def _assumptions(chosen: Candidate, trial: Trial) -> list[str]:
     from agentkit_sql.binder.figures import uses_today
     from agentkit_sql.binder.parsing import parsed
