@@ -34,6 +34,9 @@ MISSING = {"moderate": 0.05, "strong": 0.2}
 OUTSIDE = {"moderate": 0.01, "strong": 0.1}
 """Share of the current values outside of the reference's range, or in levels that it never had."""
 
+VOCABULARY = {"moderate": 0.1, "strong": 0.3}
+"""Share of words that the reference's texts do not have, beyond the share that one half of them lacks of the other."""
+
 DATASET_SHARE = 0.5
 """Weighted share of drifted columns from which on the data set has drifted (Evidently's default)."""
 
@@ -48,6 +51,15 @@ AUC = 0.55
 
 AUC_ALPHA = 0.01
 """One-sided level of the domain classifier's interval."""
+
+MEAN_SHIFT = {"moderate": 0.2, "strong": 0.5}
+"""Of a model's scores, in standard deviations of the reference: a small and a medium effect (Cohen 1988)."""
+
+CALIBRATION = 0.05
+"""How much a calibration error may grow over the reference's: probabilities are off by 5 points more."""
+
+FEWEST_ROWS = 30
+"""Rows of either side below which a shift of predictions is not judged: the tests' distributions do not hold yet."""
 
 PSI_BINS = 10
 """Quantile bins of the reference for PSI and Jensen-Shannon, as is the custom for scorecards."""
