@@ -52,6 +52,8 @@ def read(arrays: Sequence[Any], name: str = "", wanted: Kind | None = None) -> V
     kinds = {_stored(a.type) for a in typed}
     if kinds <= {"number", "truth"} and (wanted == "number" or kinds == {"number"}):
         made = Values("number", rows, "number", _joined(arrays))
+        if wanted == "id":
+            return Values("id", rows, "number", made.numbers)
         return _as_labels(made) if wanted in ("category", "text") else _judged_id(made, typed, name, wanted)
     if kinds == {"date"}:
         zoned = any(getattr(a.type, "tz", None) for a in typed)
@@ -60,6 +62,11 @@ def read(arrays: Sequence[Any], name: str = "", wanted: Kind | None = None) -> V
     codes, labels = _coded(arrays)
     stored = "truth value" if kinds == {"truth"} else "text"
     return _of_labels(Values("category", rows, stored, codes=codes, labels=labels), name, wanted)
+
+
+def truths(labels: Iterable[str]) -> bool:
+    """Whether all labels are truth values in words."""
+    return all(label.lower() in _TRUTHS for label in labels)
 
 
 def _stored(type_: Any) -> str:
@@ -92,8 +99,22 @@ def _floats(array: Any) -> NDArray[Any]:
         return _floats(array.cast(pa.int32() if pa.types.is_time32(array.type) else pa.int64())) / unit
     if not pa.types.is_float64(array.type):
         array = array.cast(pa.float64(), safe=False)
-    made: NDArray[Any] = array.to_numpy(zero_copy_only=False)
-    return made
+    return _filled(array, "float64", np.nan)
+
+
+def _filled(array: Any, dtype: str, missing: float) -> NDArray[Any]:
+    """The array's own memory, or a copy with `missing` in its gaps. Arrow's `to_numpy` would import pandas."""
+    import numpy as np
+
+    valid, data = array.buffers()
+    size = np.dtype(dtype).itemsize
+    if not len(array) or data is None:
+        return np.full(len(array), missing, dtype=dtype)
+    values = np.frombuffer(data, dtype, len(array), array.offset * size)
+    if not array.null_count:
+        return values
+    bits = np.unpackbits(np.frombuffer(valid, "uint8"), bitorder="little")
+    return np.where(bits[array.offset : array.offset + len(array)], values, np.asarray(missing, dtype))
 
 
 def _seconds(arrays: Iterable[Any]) -> NDArray[Any]:
@@ -111,7 +132,7 @@ def _seconds(arrays: Iterable[Any]) -> NDArray[Any]:
     return np.concatenate(parts)
 
 
-def _coded(arrays: Iterable[Any]) -> tuple[NDArray[Any], tuple[str, ...]]:
+def _coded(arrays: Sequence[Any]) -> tuple[NDArray[Any], tuple[str, ...]]:
     """Codes and labels; labels lose spaces at their ends, and whole numbers their '.0'."""
     import numpy as np
     import pyarrow as pa
@@ -119,9 +140,11 @@ def _coded(arrays: Iterable[Any]) -> tuple[NDArray[Any], tuple[str, ...]]:
     encoded = pa.chunked_array([_dictionary(a) for a in arrays]).unify_dictionaries().combine_chunks()
     if isinstance(encoded, pa.ChunkedArray):
         encoded = encoded.chunk(0)
-    indices = encoded.indices
-    codes = (indices.fill_null(-1) if indices.null_count else indices).to_numpy(zero_copy_only=False).astype("int32")
+    codes = _filled(encoded.indices, "int32", -1)
     raw = [str(v).strip() for v in encoded.dictionary.to_pylist()]
+    if any(pa.types.is_boolean(a.type) for a in arrays):
+        # Arrow writes them as 'true'
+        raw = [v.title() if v in _TRUTHS else v for v in raw]
     if len(set(raw)) == len(raw):
         return codes, tuple(raw)
     labels = tuple(dict.fromkeys(raw))

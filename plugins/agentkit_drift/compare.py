@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from agentkit.datasets import Dataset, Workspace, open_dataset
 from agentkit.errors import BadInput, DatasetError
 from agentkit.profiles import listed
-from agentkit_drift.columns import read
+from agentkit_drift.columns import read, truths
+from agentkit_drift.distributions import Sample
 from agentkit_drift.evidence import Compared, compare_column
 from agentkit_drift.pairing import Pairing, paired
 from agentkit_drift.profile_file import DriftProfile, is_profile, load_profile
-from agentkit_drift.result import DriftResult
+from agentkit_drift.result import ColumnDrift, DriftResult, Multivariate, Window
 from agentkit_drift.sources import Opened, Source, TableSource, frame_source, opening
 from agentkit_drift.summaries import Summary, streamed, summary_of
 from agentkit_drift.verdict import judged, recommendation, shares, verdict_of
+from agentkit_drift.windows import Cut, cut, windows_of, with_since
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -27,6 +29,8 @@ Method = Literal["auto", "exact", "profile"]
 
 EXACT_CELLS = 400_000_000
 """Cells of both data sets together up to which `auto` compares all values."""
+
+_FEW_ROWS = 30
 
 Progress = Callable[[str, float | None], None]
 
@@ -74,20 +78,54 @@ def compare_sources(before: Source | DriftProfile, after: Source | DriftProfile,
     started = time.perf_counter()
     _check(before, after, options)
     pairing = paired(before.columns, after.columns, options.columns, (before.name, after.name))
+    taken = _cut(after, options)
     exact = _exact(before, after, options.method)
-    compared = list(_compared(before, after, pairing, exact, options))
-    columns = judged(compared, options.importance)
+    summaries: dict[str, Summary] = {}
+    columns = judged(
+        list(_compared(before, after, pairing, exact, options, summaries if taken else None)), options.importance
+    )
+    windows: list[Window] = []
+    since = None
+    if taken:
+        assert not isinstance(after, DriftProfile)
+        options.progress("Comparing the windows", 0.7)
+        pairs = [pair for pair in pairing.pairs if pair[1] != options.time_column]
+        windows, starts, since = windows_of(after, taken, pairs, summaries, options.importance, options.show_values)
+        columns = with_since(columns, starts)
+    multivariate = _together(before, after, pairing, columns, options)
     plain, weighted = shares(columns)
-    multivariate = None
     verdict = verdict_of(columns, pairing.missing, multivariate)
     return DriftResult(
         reference=before.name, current=after.name, method="exact" if exact else "profile", rows_reference=before.rows,
         rows_current=after.rows, verdict=verdict,
         recommendation=recommendation(verdict, columns, pairing.missing, multivariate, options.model),
         drifted_share=plain, weighted_share=weighted, weighted=options.importance is not None, columns=columns,
-        findings=_findings(before, after, pairing), missing_columns=pairing.missing, added_columns=pairing.added,
-        renamed=pairing.renamed, multivariate=multivariate, seconds=time.perf_counter() - started,
+        findings=_findings(before, after, pairing, multivariate), missing_columns=pairing.missing,
+        added_columns=pairing.added, renamed=pairing.renamed, multivariate=multivariate, windows=windows,
+        since=since if verdict != "none" else None, seconds=time.perf_counter() - started,
     )  # fmt: skip
+
+
+def _cut(after: Source | DriftProfile, options: Options) -> Cut | None:
+    if options.time_column is None:
+        return None
+    if isinstance(after, DriftProfile):
+        raise BadInput(f"{after.name!r} is a profile: it cannot be cut into windows. Give the data.")
+    return cut(after, options.time_column)
+
+
+def _together(
+    before: Source | DriftProfile, after: Source | DriftProfile, pairing: Pairing, columns: Mapping[str, ColumnDrift],
+    options: Options,
+) -> Multivariate | None:  # fmt: skip
+    """The domain classifier, where both sides have rows."""
+    if not options.multivariate or isinstance(before, DriftProfile) or isinstance(after, DriftProfile):
+        return None
+    from agentkit_drift.multivariate import told_apart
+
+    options.progress("Looking at the columns together", 0.8)
+    pairs = [pair for pair in pairing.pairs if pair[1] != options.time_column]
+    return told_apart(before, after, pairs, columns)
 
 
 def opened_data(data: Any, opened: Opened) -> Source | DriftProfile:
@@ -97,6 +135,9 @@ def opened_data(data: Any, opened: Opened) -> Source | DriftProfile:
         path = Path(data).resolve()
         if is_profile(path):
             return load_profile(path)
+        # what a plain Parquet file needs no import of pyarrow.dataset and pandas for
+        if path.suffix == ".parquet" and path.is_file():
+            return opened.parquet(path.name, [path])
         return opened.dataset(open_dataset(path.name, Workspace(path.parent)))
     if isinstance(data, Dataset):
         return load_profile(data.path) if is_profile(data.path) else opened.dataset(data)
@@ -125,22 +166,33 @@ def _exact(before: Source | DriftProfile, after: Source | DriftProfile, method: 
 
 
 def _compared(
-    before: Source | DriftProfile, after: Source | DriftProfile, pairing: Pairing, exact: bool, options: Options
-) -> Iterator[Compared]:
+    before: Source | DriftProfile, after: Source | DriftProfile, pairing: Pairing, exact: bool, options: Options,
+    kept: dict[str, Summary] | None,
+) -> Iterator[Compared]:  # fmt: skip
+    """Column by column. `kept` gets the reference's summaries, in a form that is small."""
     for i, (one, other) in enumerate(pairing.pairs):
-        options.progress(f"Comparing {one!r}", i / len(pairing.pairs))
+        options.progress(f"Comparing {one!r}", 0.7 * i / len(pairing.pairs))
         if exact:
             assert not isinstance(before, DriftProfile)
             assert not isinstance(after, DriftProfile)
-            yield compare_column(*_whole(before, one, after, other), options.show_values)
+            first, second = _whole(before, one, after, other)
         else:
-            yield compare_column(*_summaries(before, one, after, other), options.show_values)
+            first, second = _summaries(before, one, after, other)
+        if kept is not None:
+            small = first.distribution.grid() if isinstance(first.distribution, Sample) else first.distribution
+            kept[one] = replace(first, distribution=small)
+        yield compare_column(first, second, options.show_values)
 
 
 def _whole(before: Source, one: str, after: Source, other: str) -> tuple[Summary, Summary]:
     """Both columns in memory, read as the same kind if that can be."""
     first = read(before.column(one), one)
     second = read(after.column(other), one, None if first.kind == "empty" else first.kind)
+    if first.kind == "category" and second.stored == "number" and truths(first.labels):
+        # truth values in one file, 0 and 1 in the other
+        return summary_of(one, read(before.column(one), one, "number")), summary_of(
+            one, read(after.column(other), one, "number")
+        )
     if first.kind == "number" and second.kind in ("category", "text"):
         # codes that are numbers in one file and texts in the other are still codes
         labels = read(before.column(one), one, "category")
@@ -162,8 +214,10 @@ def _summaries(
     return first, streamed(after, other, wanted, edges)
 
 
-def _findings(before: Source | DriftProfile, after: Source | DriftProfile, pairing: Pairing) -> list[str]:
-    """Of the columns as such."""
+def _findings(
+    before: Source | DriftProfile, after: Source | DriftProfile, pairing: Pairing, multivariate: Multivariate | None
+) -> list[str]:
+    """Of the columns as such, and of all of them together."""
     told = []
     if pairing.missing:
         told.append(f"Columns that are gone: {listed(pairing.missing)}.")
@@ -175,4 +229,10 @@ def _findings(before: Source | DriftProfile, after: Source | DriftProfile, pairi
         )
     elif not pairing.missing and not pairing.added and list(before.columns) != list(after.columns):
         told.append("The columns are in another order.")
+    if min(before.rows, after.rows) < _FEW_ROWS:
+        told.append(f"Only {min(before.rows, after.rows)} rows on one side: little can be told from so few.")
+    if multivariate is not None:
+        apart = "can" if multivariate.drifted else "can NOT"
+        interval = f"AUC {multivariate.auc:.2f}, 95% interval {multivariate.low:.2f} to {multivariate.high:.2f}"
+        told.append(f"A classifier {apart} tell the rows of the two data sets apart ({interval}).")
     return told

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 from pydantic import Field
 
 from agentkit.context import ToolContext
 from agentkit_drift.compare import Method, Options, compare_sources, opened_data
+from agentkit_drift.model_reference import is_model, model_reference
 from agentkit_drift.result import DriftResult
 from agentkit_drift.sources import opening
 
@@ -28,8 +30,16 @@ def detect_drift(
     Raises DatasetError if a data set cannot be read or shares no column with the other, HandleError for a model that
     does not exist.
     """
+    shown = ctx.settings.privacy.send_values
+    options = Options(columns, method, time_column, multivariate, show_values=shown, progress=ctx.progress)
     with opening() as opened:
-        before, after = (opened_data(ctx.dataset(name), opened) for name in (reference, current))
-        shown = ctx.settings.privacy.send_values
-        options = Options(columns, method, time_column, multivariate, show_values=shown, progress=ctx.progress)
-        return compare_sources(before, after, options)
+        data = ctx.dataset(current)
+        for note in data.notes:
+            ctx.note(note)
+        after = opened_data(data, opened)
+        if is_model(reference):
+            found = model_reference(reference, current, ctx)
+            return compare_sources(
+                found.profile, after, replace(options, importance=found.importance, model=found.handle)
+            )
+        return compare_sources(opened_data(ctx.dataset(reference), opened), after, options)

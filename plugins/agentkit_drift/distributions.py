@@ -213,7 +213,8 @@ def merged_grid(grids: Iterable[Grid]) -> Grid:
     union = np.unique(np.concatenate([g.edges for g in parts]))
     same = [g.at(union) for g in parts]
     total = sum(g.n for g in same)
-    kept = _chosen(sum(g.upto_edges for g in same), total, union)
+    ranks: NDArray[Any] = np.sum([g.upto_edges for g in same], axis=0)
+    kept = _chosen(ranks, total, union)
     atoms = sum(g.edges * (g.upto_edges - g.below) for g in same)
     sums = sum(g.sums[:-1] for g in same)
     through = np.cumsum(sums + atoms)
@@ -265,7 +266,8 @@ def _share_of(points: NDArray[Any], left: NDArray[Any], right: NDArray[Any]) -> 
 
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         share = (points - left) / (right - left)
-    return np.clip(np.nan_to_num(share, nan=0.0, posinf=1.0, neginf=0.0), 0.0, 1.0)
+    clipped: NDArray[Any] = np.clip(np.nan_to_num(share, nan=0.0, posinf=1.0, neginf=0.0), 0.0, 1.0)
+    return clipped
 
 
 def _quiet_mean(values: NDArray[Any]) -> float:

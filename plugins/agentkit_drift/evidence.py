@@ -81,12 +81,15 @@ def compare_column(before: Summary, after: Summary, show_values: bool = True) ->
 def _missing(made: Compared, before: Summary, after: Summary) -> None:
     one, other = before.missing_share, after.missing_share
     made.told |= {"missing_reference": one, "missing_current": other}
-    if after.infinite:
-        made.findings.append(f"{after.infinite} infinite values were left out")
-    if not (before.rows and after.rows) or one == other:
+    small = min(before.rows, after.rows) <= thresholds.SMALL
+    if before.infinite or after.infinite:
+        shares = [s.infinite / s.rows for s in (before, after)]
+        made.findings.append(f"infinite {_percent(shares[0])} -> {_percent(shares[1])} (left out below)")
+        p = share_p(before.infinite, before.rows, after.infinite, after.rows)
+        made.evidence.append(_evidence("infinite share", abs(shares[1] - shares[0]), thresholds.MISSING, p, small))
+    if one == other:
         return
     p = share_p(before.missing, before.rows, after.missing, after.rows)
-    small = min(before.rows, after.rows) <= thresholds.SMALL
     made.evidence.append(_evidence("missing share", abs(other - one), thresholds.MISSING, p, small))
     if abs(other - one) >= 0.01:
         made.findings.append(f"missing {_percent(one)} -> {_percent(other)}")
@@ -142,8 +145,8 @@ def _outside(one: Distribution, other: Distribution) -> float:
     import numpy as np
 
     edges = np.asarray([np.nextafter(one.minimum, -np.inf), one.maximum])
-    low, high = other.upto(edges)
-    return float(low + other.n - high) / other.n
+    low, high = (float(n) for n in other.upto(edges))
+    return (low + other.n - high) / other.n
 
 
 def _range_p(outside: float, n: int) -> float:

@@ -190,7 +190,6 @@ def _summary(columns: dict[str, Any], i: int) -> Summary:
     words = None
     if columns["unseen"][i].is_valid:
         words = Words(dict(zip(cell("words"), cell("word_counts"), strict=True)), cell("unseen"))
-    return Summary(
-        *(cell(key) for key in ("name", "kind", "rows", "missing", "infinite", "stored", "zoned")), grid,
-        dict(zip(cell("levels"), cell("counts"), strict=True)), cell("other"), words,
-    )  # fmt: skip
+    plain = {key: cell(key) for key in ("name", "kind", "rows", "missing", "infinite", "stored", "zoned", "other")}
+    levels = dict(zip(cell("levels"), cell("counts"), strict=True))
+    return Summary(distribution=grid, levels=levels, words=words, **plain)

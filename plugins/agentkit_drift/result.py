@@ -97,9 +97,13 @@ class Multivariate(BaseModel):
     auc: float
     low: float
     high: float
-    drifted: bool
+    level: Level
     rows: int
     columns: list[str] = []
+
+    @property
+    def drifted(self) -> bool:
+        return self.level != "none"
 
 
 class Window(BaseModel):

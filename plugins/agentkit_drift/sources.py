@@ -99,13 +99,14 @@ class Opened:
     def dataset(self, data: Dataset) -> Source:
         """A data set of the workspace."""
         if data.format == "parquet":
-            return self._parquet(data.name, data.paths)
+            return self.parquet(data.name, data.paths)
         if data.format == "arrow" or sum(p.stat().st_size for p in data.paths) <= _IN_MEMORY:
             return frame_source(data.name, data.frame())
         folder = Path(self.stack.enter_context(tempfile.TemporaryDirectory(prefix="agentkit-drift-")))
-        return self._parquet(data.name, _spooled(data, folder))
+        return self.parquet(data.name, _spooled(data, folder))
 
-    def _parquet(self, name: str, paths: Sequence[Path]) -> Source:
+    def parquet(self, name: str, paths: Sequence[Path]) -> Source:
+        """Parquet files of the same columns."""
         source = ParquetSource(name, paths)
         self.stack.callback(source.close)
         return source

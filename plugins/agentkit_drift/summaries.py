@@ -209,7 +209,7 @@ def _streamed_labels(name: str, chunks: Iterable[Values], first: Values) -> Summ
             found, counts = np.unique(_lengths(values), return_counts=True)
             lengths.update(dict(zip(found.tolist(), counts.tolist(), strict=True)))
             kept = kept if len(kept) >= 4 else [*kept, values]
-    base = {"name": name, "kind": first.kind, "rows": rows, "missing": missing, "stored": first.stored}
+    base: dict[str, Any] = {"name": name, "kind": first.kind, "rows": rows, "missing": missing, "stored": first.stored}
     if first.kind == "text":
         counted = sorted(lengths.items())
         all_lengths = np.repeat([float(k) for k, _ in counted], [n for _, n in counted])

@@ -43,10 +43,10 @@ DATASET_SHARE = 0.5
 STRONG_SHARE = 0.2
 """Weighted share of strongly drifted columns from which on the data set has drifted."""
 
-AUC = 0.55
-"""Lower end of the domain classifier's interval from which on the data set has changed together.
+AUC = {"moderate": 0.55, "strong": 0.75}
+"""Lower end of the domain classifier's interval: from the first on the columns have changed together.
 
-0.5: the two data sets cannot be told apart; a shift of one normal column by 0.18 deviations gives 0.55.
+0.5: they cannot be told apart; one normal column that is shifted by 0.18 deviations gives 0.55, by 0.95 gives 0.75.
 """
 
 AUC_ALPHA = 0.01

@@ -11,6 +11,8 @@ from agentkit_drift.result import ColumnDrift, Multivariate, Verdict
 from agentkit_drift.significance import adjusted
 from agentkit_drift.thresholds import Level
 
+_MATTERS = 0.1
+"""Importance from which on the model relies on a column."""
 _RANKS: dict[Level, int] = {"none": 0, "moderate": 1, "strong": 2}
 
 
@@ -68,7 +70,8 @@ def verdict_of(
 ) -> Verdict:
     """Of the data set. `lost`: columns of the reference that are gone; they count as strongly drifted."""
     weighted, strong = shares(columns)[1], shares(columns, "strong")[1]
-    if lost or weighted >= thresholds.DATASET_SHARE or strong >= thresholds.STRONG_SHARE:
+    apart = multivariate is not None and multivariate.level == "strong"
+    if lost or apart or weighted >= thresholds.DATASET_SHARE or strong >= thresholds.STRONG_SHARE:
         return "drift"
     together = multivariate is not None and multivariate.drifted
     return "watch" if together or any(c.drifted for c in columns.values()) else "none"
@@ -87,12 +90,12 @@ def recommendation(
     if not worst:
         assert multivariate is not None
         names = listed(multivariate.columns, 3)
-        return f"look at how {names} go together: no column changed alone. {_retrain(model)}"
-    matter = [c for c in columns.values() if c.drifted and (c.importance or 0) >= 0.1]
+        return f"look at how {names} go together: no column changed alone. If the change is real, {_retrain(model)}"
     if verdict == "watch":
-        why = "" if model is None or matter else f" {model} hardly relies on it, so its answers can still be used."
+        matter = [c for c in columns.values() if c.drifted and (c.importance or 0) >= _MATTERS]
+        why = "" if model is None or matter else f" {model} hardly relies on them: its answers can still be used."
         return f"look at the source of {listed(worst, 3)}, and check the next data.{why}"
-    return f"look at the source of {listed(worst, 3)}. If the change is real: {_retrain(model)}"
+    return f"look at the source of {listed(worst, 3)}. If the change is real, {_retrain(model)}"
 
 
 def _retrain(model: str | None) -> str:
