@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -64,9 +64,19 @@ def read(arrays: Sequence[Any], name: str = "", wanted: Kind | None = None) -> V
     return _of_labels(Values("category", rows, stored, codes=codes, labels=labels), name, wanted)
 
 
-def truths(labels: Iterable[str]) -> bool:
-    """Whether all labels are truth values in words."""
-    return all(label.lower() in _TRUTHS for label in labels)
+def alike(before: Callable[[Kind | None], Values], after: Callable[[Kind | None], Values]) -> tuple[Values, Values]:
+    """Two columns read as the same kind, which is the first's, if that can be. Each argument reads one of them."""
+    first = before(None)
+    second = after(None if first.kind == "empty" else first.kind)
+    if first.kind == "category" and second.stored == "number" and all(v.lower() in _TRUTHS for v in first.labels):
+        # truth values in one file, 0 and 1 in the other
+        return before("number"), after("number")
+    if first.kind == "number" and second.kind in ("category", "text"):
+        # codes that are numbers in one file and texts in the other are still codes
+        labels = before("category")
+        if len(labels.labels) <= 0.5 * labels.rows:
+            return labels, after("category")
+    return first, second
 
 
 def _stored(type_: Any) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from agentkit.datasets import Dataset, Workspace, open_dataset
 from agentkit.errors import BadInput, DatasetError
 from agentkit.profiles import listed
-from agentkit_drift.columns import read, truths
+from agentkit_drift.columns import alike, read
 from agentkit_drift.distributions import Sample
 from agentkit_drift.evidence import Compared, compare_column
 from agentkit_drift.pairing import Pairing, paired
@@ -37,7 +37,9 @@ Progress = Callable[[str, float | None], None]
 
 @dataclass(frozen=True)
 class Options:
-    """How to compare. `importance`: of the model's columns. `model`: its handle, for the recommendation."""
+    """How to compare. `importance`: of the model's columns. `model`: its handle, for the recommendation. `unused`:
+    columns that it does not use, such as its target.
+    """
 
     columns: Sequence[str] | None = None
     method: Method = "auto"
@@ -46,6 +48,7 @@ class Options:
     importance: Mapping[str, float] | None = None
     model: str | None = None
     show_values: bool = True
+    unused: frozenset[str] = frozenset()
     progress: Progress = lambda _message, _fraction: None
 
 
@@ -93,6 +96,7 @@ def compare_sources(before: Source | DriftProfile, after: Source | DriftProfile,
         windows, starts, since = windows_of(after, taken, pairs, summaries, options.importance, options.show_values)
         columns = with_since(columns, starts)
     multivariate = _together(before, after, pairing, columns, options)
+    added = [c for c in pairing.added if c not in options.unused]
     plain, weighted = shares(columns)
     verdict = verdict_of(columns, pairing.missing, multivariate)
     return DriftResult(
@@ -100,8 +104,8 @@ def compare_sources(before: Source | DriftProfile, after: Source | DriftProfile,
         rows_current=after.rows, verdict=verdict,
         recommendation=recommendation(verdict, columns, pairing.missing, multivariate, options.model),
         drifted_share=plain, weighted_share=weighted, weighted=options.importance is not None, columns=columns,
-        findings=_findings(before, after, pairing, multivariate), missing_columns=pairing.missing,
-        added_columns=pairing.added, renamed=pairing.renamed, multivariate=multivariate, windows=windows,
+        findings=_findings(before, after, replace(pairing, added=added), multivariate), missing_columns=pairing.missing,
+        added_columns=added, renamed=pairing.renamed, multivariate=multivariate, windows=windows,
         since=since if verdict != "none" else None, seconds=time.perf_counter() - started,
     )  # fmt: skip
 
@@ -185,20 +189,10 @@ def _compared(
 
 
 def _whole(before: Source, one: str, after: Source, other: str) -> tuple[Summary, Summary]:
-    """Both columns in memory, read as the same kind if that can be."""
-    first = read(before.column(one), one)
-    second = read(after.column(other), one, None if first.kind == "empty" else first.kind)
-    if first.kind == "category" and second.stored == "number" and truths(first.labels):
-        # truth values in one file, 0 and 1 in the other
-        return summary_of(one, read(before.column(one), one, "number")), summary_of(
-            one, read(after.column(other), one, "number")
-        )
-    if first.kind == "number" and second.kind in ("category", "text"):
-        # codes that are numbers in one file and texts in the other are still codes
-        labels = read(before.column(one), one, "category")
-        if len(labels.labels) <= 0.5 * labels.rows:
-            first = labels
-            second = read(after.column(other), one, "category")
+    """Both columns in memory, exact."""
+    first, second = alike(
+        lambda wanted: read(before.column(one), one, wanted), lambda wanted: read(after.column(other), one, wanted)
+    )
     return summary_of(one, first), summary_of(one, second)
 
 

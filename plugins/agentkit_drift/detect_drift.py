@@ -40,6 +40,8 @@ def detect_drift(
         if is_model(reference):
             found = model_reference(reference, current, ctx)
             return compare_sources(
-                found.profile, after, replace(options, importance=found.importance, model=found.handle)
+                found.profile,
+                after,
+                replace(options, importance=found.importance, model=found.handle, unused=found.unused),
             )
         return compare_sources(opened_data(ctx.dataset(reference), opened), after, options)

@@ -57,7 +57,8 @@ class Sample:
         import numpy as np
 
         places = np.ceil(np.asarray(shares) * self.n - 1e-9).astype("int64") - 1
-        return self.values[np.clip(places, 0, self.n - 1)]
+        found: NDArray[Any] = self.values[np.clip(places, 0, self.n - 1)]
+        return found
 
     def grid(self, edges: NDArray[Any] | None = None) -> Grid:
         """The same as counts at edges: those given, or quantiles of its own."""

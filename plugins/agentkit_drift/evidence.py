@@ -146,7 +146,7 @@ def _outside(one: Distribution, other: Distribution) -> float:
 
     edges = np.asarray([np.nextafter(one.minimum, -np.inf), one.maximum])
     low, high = (float(n) for n in other.upto(edges))
-    return (low + other.n - high) / other.n
+    return float((low + other.n - high) / other.n)
 
 
 def _range_p(outside: float, n: int) -> float:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 PSI_FLOOR = 1e-4
 """Share that an empty bin counts as for the population stability index, which is infinite otherwise."""
 
+_BLOCK = 1 << 15
 _PICTURE_BINS = 30
 _PICTURE_SPAN = (0.005, 0.995)
 
@@ -48,25 +49,52 @@ def distances(before: Distribution, after: Distribution) -> Distances:
 
 
 def _exact(before: NDArray[Any], after: NDArray[Any]) -> Distances:
-    """Two sorted arrays: one binary search merges them, the rest are sums."""
+    """Two sorted arrays, merged in blocks that fit into the processor's cache: one binary search each, then sums."""
     import numpy as np
 
     n, m = len(before), len(after)
-    places = np.searchsorted(before, after, "right") + np.arange(m)
-    from_after = np.zeros(n + m, dtype=bool)
+    # equal values stay in one block
+    cuts = np.unique(np.searchsorted(before, before[_BLOCK - 1 : n - 1 : _BLOCK], "right"))
+    ends = [*zip(cuts.tolist(), np.searchsorted(after, before[cuts - 1], "right").tolist(), strict=True), (n, m)]
+    ks = area = last = last_gap = 0.0
+    i = j = 0
+    for i_end, j_end in ends:
+        merged, gap = _merged(before[i:i_end], after[j:j_end], (i, n), (j, m))
+        if len(merged):
+            width = np.diff(merged)
+            area += float(gap[:-1] @ width) + last_gap * (float(merged[0]) - last if i + j else 0.0)
+            if len(width) and width.min() == 0:
+                # among equal values only the last one has the distribution functions' own values
+                gap[:-1] *= width > 0
+            ks, last, last_gap = max(ks, float(gap.max())), float(merged[-1]), float(gap[-1])
+        i, j = i_end, j_end
+    return Distances(ks, area)
+
+
+def _merged(
+    before: NDArray[Any], after: NDArray[Any], i_n: tuple[int, int], j_m: tuple[int, int]
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """All values in order, and the difference of the distribution functions at each.
+
+    `i_n`, `j_m`: how many values of either side come before these, and are there in all.
+    """
+    import numpy as np
+
+    (i, n), (j, m) = i_n, j_m
+    size = len(before) + len(after)
+    places = np.searchsorted(before, after, "right")
+    places += np.arange(len(after))
+    from_after = np.zeros(size, dtype=bool)
     from_after[places] = True
-    merged = np.empty(n + m)
+    merged = np.empty(size)
     merged[places] = after
     merged[~from_after] = before
     seen = np.cumsum(from_after)
+    seen += j
     gap = seen / m
-    gap -= (np.arange(1, n + m + 1) - seen) / n
-    np.abs(gap, out=gap)
-    width = np.diff(merged)
-    # among equal values only the last one has the distribution functions' own values
-    counts = width > 0
-    ks = float(gap[:-1][counts].max()) if bool(counts.any()) else 0.0
-    return Distances(ks, float(gap[:-1] @ width))
+    seen -= np.arange(i + j + 1, i + j + 1 + size)
+    gap += seen / n
+    return merged, np.abs(gap, out=gap)
 
 
 def _bounded(before: Grid, after: Grid) -> Distances:

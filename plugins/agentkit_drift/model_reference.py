@@ -24,11 +24,14 @@ TRAINING = "training.json"
 
 @dataclass(frozen=True)
 class ModelReference:
-    """What drift needs of a model. `importance`: by column, None if it is not known."""
+    """What drift needs of a model. `importance`: by column, None if it is not known. `unused`: the target, and columns
+    that the training left out.
+    """
 
     handle: str
     profile: DriftProfile
     importance: Mapping[str, float] | None
+    unused: frozenset[str]
 
 
 def is_model(name: str) -> bool:
@@ -49,7 +52,8 @@ def model_reference(name: str, current: str, ctx: ToolContext) -> ModelReference
     stored = Profile.model_validate_json(models.read(version.run_id, PROFILE))
     training = json.loads(models.read(version.run_id, TRAINING))
     profile = profile_of_training(stored, list(training["columns"]), handle)
-    return ModelReference(handle, profile, _importance(Handle.parse(handle), training, current, ctx))
+    unused = frozenset({training["target"], *training["left_out"]})
+    return ModelReference(handle, profile, _importance(Handle.parse(handle), training, current, ctx), unused)
 
 
 def profile_of_training(stored: Profile, used: list[str], name: str) -> DriftProfile:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from agentkit_drift import thresholds
-from agentkit_drift.columns import Values, read
+from agentkit_drift.columns import Values, alike, read
 from agentkit_drift.result import ColumnDrift, Multivariate
 from agentkit_drift.sources import Source
 from agentkit_drift.thresholds import Level
@@ -106,8 +106,7 @@ def _features(sides: Sequence[_Side], one: str, other: str) -> tuple[NDArray[Any
     """The values of both sides as one array of floats, and whether they are codes of categories."""
     import numpy as np
 
-    before = sides[0].take(one)
-    after = sides[1].take(other, None if before.kind == "empty" else before.kind)
+    before, after = alike(lambda wanted: sides[0].take(one, wanted), lambda wanted: sides[1].take(other, wanted))
     if before.numbers is not None and after.numbers is not None:
         return np.concatenate([before.numbers, after.numbers]), False
     if before.kind == "empty" or after.kind == "empty":

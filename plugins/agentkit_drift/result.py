@@ -169,7 +169,7 @@ class DriftResult(ToolResult):
         return "\n".join(lines)
 
     def _weight(self) -> str:
-        return f", {self.weighted_share:.0%} of what the model relies on" if self.weighted else ""
+        return f", {self.weighted_share:.0%} of what the model relies on" if self.weighted and self.drifted else ""
 
     @property
     def artifacts(self) -> list[Artifact]:

@@ -68,13 +68,14 @@ def shares(columns: Mapping[str, ColumnDrift], only: Level = "moderate") -> tupl
 def verdict_of(
     columns: Mapping[str, ColumnDrift], lost: Sequence[str] = (), multivariate: Multivariate | None = None
 ) -> Verdict:
-    """Of the data set. `lost`: columns of the reference that are gone; they count as strongly drifted."""
+    """Of the data set. `lost`: columns of the reference that are gone; a model that needs one cannot answer."""
     weighted, strong = shares(columns)[1], shares(columns, "strong")[1]
     apart = multivariate is not None and multivariate.level == "strong"
-    if lost or apart or weighted >= thresholds.DATASET_SHARE or strong >= thresholds.STRONG_SHARE:
+    needed = bool(lost) and any(c.importance is not None for c in columns.values())
+    if needed or apart or weighted >= thresholds.DATASET_SHARE or strong >= thresholds.STRONG_SHARE:
         return "drift"
     together = multivariate is not None and multivariate.drifted
-    return "watch" if together or any(c.drifted for c in columns.values()) else "none"
+    return "watch" if lost or together or any(c.drifted for c in columns.values()) else "none"
 
 
 def recommendation(
@@ -86,7 +87,8 @@ def recommendation(
         return "nothing; the data are as they were."
     worst = [c.name for c in columns.values() if c.drifted]
     if lost:
-        return f"look at the source: {listed(lost, 3)} must come back before {model or 'a model'} can be used."
+        also = f" Look at the source of {listed(worst, 3)}, too." if worst else ""
+        return f"find out why {listed(lost, 3)} is gone: {model or 'a model'} that uses it cannot answer.{also}"
     if not worst:
         assert multivariate is not None
         names = listed(multivariate.columns, 3)
