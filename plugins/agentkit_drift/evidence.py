@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 _SHOWN_LEVELS = 20
 _NAMED = 50
-_LN2 = 0.6931471805599453
+_LN2 = math.log(2)
 
 
 @dataclass(frozen=True)
@@ -151,14 +152,12 @@ def _outside(one: Distribution, other: Distribution) -> float:
 
 def _range_p(outside: float, n: int) -> float:
     """How likely so large a share lies beyond the range of n values: (n * share) is about Gamma(2)."""
-    import math
-
     return math.exp(-outside * n) * (1 + outside * n)
 
 
 def _beyond_chance(js: float, chance: float) -> float:
     """The distance without what chance alone makes: its square is about the stability index over 8 (in bits)."""
-    return float(max(js * js - chance / (8 * _LN2), 0.0)) ** 0.5
+    return math.sqrt(max(js * js - chance / (8 * _LN2), 0.0))
 
 
 def _told_numbers(
