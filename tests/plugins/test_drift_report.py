@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from agentkit_drift.checks import worst
 from agentkit_drift.reports.figures import Point, draw_columns, draw_history
 from agentkit_drift.reports.prometheus import prometheus_text
-from agentkit_drift.reports.report import html, worst, write_report
+from agentkit_drift.reports.report import html, write_report
 from agentkit_drift.result import ColumnDrift, DriftResult, Histogram, Window
 
 from agentkit.errors import BadInput, WorkspaceError

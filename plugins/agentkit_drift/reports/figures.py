@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agentkit.errors import BadInput, MissingExtra, WorkspaceError
+from agentkit_drift.reports.histograms import day
 from agentkit_drift.result import ColumnDrift, DriftResult, Verdict
 
 if TYPE_CHECKING:
@@ -102,6 +103,9 @@ def _overlay(axes: Any, column: ColumnDrift) -> None:
     else:
         for shares, colour, name in ((found.reference, BLUE, "before"), (found.current, ORANGE, "now")):
             axes.stairs(shares, found.edges, fill=True, color=colour, alpha=0.5, label=name)
+        if column.kind == "date":
+            ends = [found.edges[0], found.edges[-1]]
+            axes.set_xticks(ends, [day(e) for e in ends])
     axes.set_title(f"{_label(column.name)} ({column.level})", fontsize=9, color=INK)
     axes.tick_params(labelsize=7)
     axes.spines[["top", "right"]].set_visible(False)

@@ -34,7 +34,7 @@ def overlay(histogram: Histogram, *, dates: bool = False) -> Overlay:
         )  # fmt: skip
     slot = WIDTH / max(len(before), 1)
     ends = (histogram.edges[0], histogram.edges[-1]) if histogram.edges else (0.0, 0.0)
-    told = (_day(ends[0]), _day(ends[1])) if dates else (f"{ends[0]:.4g}", f"{ends[1]:.4g}")
+    told = (day(ends[0]), day(ends[1])) if dates else (f"{ends[0]:.4g}", f"{ends[1]:.4g}")
     return Overlay(_bars(before, top, slot, 0, slot), _bars(now, top, slot, 0, slot), told)
 
 
@@ -48,7 +48,8 @@ def _bars(shares: Sequence[float], top: float, slot: float, start: float, width:
     return "".join(made)
 
 
-def _day(seconds: float) -> str:
+def day(seconds: float) -> str:
+    """The day of a time in seconds since 1970, UTC."""
     try:
         return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")
     except (OverflowError, OSError, ValueError):

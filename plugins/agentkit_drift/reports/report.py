@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from agentkit.pages import render, write_page
+from agentkit_drift.checks import worst
 from agentkit_drift.prediction_result import PredictionCheck
 from agentkit_drift.reports.histograms import HEIGHT, WIDTH, Overlay, overlay
-from agentkit_drift.result import ColumnDrift, DriftResult, Verdict
+from agentkit_drift.result import ColumnDrift, DriftResult
 
 MOST_BYTES = 950_000
 PICTURES = 40
@@ -17,7 +18,6 @@ PICTURES = 40
 
 TEMPLATE = Path(__file__).parent / "templates" / "drift.html.jinja"
 
-_ORDER = ("none", "watch", "drift")
 _LONGEST = 60
 _LABELS = 8
 _CLASS = {"none": "ok", "watch": "warn", "drift": "block"}
@@ -35,11 +35,6 @@ class Picture:
     column: ColumnDrift
     overlay: Overlay
     labels: list[tuple[str, float, float]]
-
-
-def worst(*verdicts: Verdict) -> Verdict:
-    """The gravest of several verdicts, 'none' of none."""
-    return max(verdicts, key=_ORDER.index, default="none")
 
 
 def write_report(path: Path, drift: DriftResult | None, predictions: PredictionCheck | None = None) -> Path:
