@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from agentkit.profiles import named_like_id
@@ -51,9 +51,9 @@ def read(arrays: Sequence[Any], name: str = "", wanted: Kind | None = None) -> V
         return Values("empty", rows, "nothing")
     kinds = {_stored(a.type) for a in typed}
     if kinds <= {"number", "truth"} and (wanted == "number" or kinds == {"number"}):
-        made = Values("number", rows, "number", _joined(arrays))
+        made = Values("number", rows, "truth value" if kinds == {"truth"} else "number", _joined(arrays))
         if wanted == "id":
-            return Values("id", rows, "number", made.numbers)
+            return replace(made, kind="id")
         return _as_labels(made) if wanted in ("category", "text") else _judged_id(made, typed, name, wanted)
     if kinds == {"date"}:
         zoned = any(getattr(a.type, "tz", None) for a in typed)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _SHOWN_LEVELS = 20
+_LEAST_SHIFT = 0.005
 _NAMED = 50
 _LN2 = math.log(2)
 
@@ -126,7 +127,7 @@ def _numbers(made: Compared, before: Summary, after: Summary, show_values: bool,
         certain = max(found.wasserstein - found.wasserstein_error, 0.0) / spread if found.wasserstein_error else normal
         made.evidence.append(_evidence("Wasserstein", certain, thresholds.WASSERSTEIN, p, small))
     if not small and outside:
-        made.evidence.append(_evidence("range", outside, thresholds.OUTSIDE, _range_p(outside, one.n), small))
+        made.evidence.append(_evidence("range", outside, thresholds.OUTSIDE, _range_p(outside, one.n, other.n), small))
     made.findings[:0] = _told_numbers(one, other, normal, outside, show_values, unit)
 
 
@@ -150,9 +151,13 @@ def _outside(one: Distribution, other: Distribution) -> float:
     return float((low + other.n - high) / other.n)
 
 
-def _range_p(outside: float, n: int) -> float:
-    """How likely so large a share lies beyond the range of n values: (n * share) is about Gamma(2)."""
-    return math.exp(-outside * n) * (1 + outside * n)
+def _range_p(outside: float, n: int, m: int) -> float:
+    """How likely so many of m values lie beyond the range of n others of the same distribution.
+
+    Their number is about negative binomial: values in random order, counted until two of the n have come.
+    """
+    ratio, count = m / (n + m), outside * m
+    return float(ratio**count * (1 + count * (1 - ratio)))
 
 
 def _beyond_chance(js: float, chance: float) -> float:
@@ -168,10 +173,11 @@ def _told_numbers(
         told.append("was constant, is not any more" if other.minimum < other.maximum else "has another constant value")
     elif other.minimum == other.maximum and one.minimum < one.maximum:
         told.append("is constant now")
-    if normal is not None and one.std > 0:
+    if normal is not None and math.isfinite(normal) and abs(other.mean - one.mean) >= _LEAST_SHIFT * one.std:
         shift = (other.mean - one.mean) / one.std
         values = f"mean {_short(one.mean)} -> {_short(other.mean)} ({shift:+.2f} deviations)"
         told.append(values if show_values and not unit else f"mean moved by {shift:+.2f} deviations")
+    if normal is not None and math.isfinite(normal):
         ratio = other.std / one.std
         if ratio >= 1.15 or ratio <= 0.87:
             told.append(f"spread {ratio:.2f} times what it was")

@@ -184,7 +184,8 @@ def picture(before: Distribution, after: Distribution) -> Histogram:
         low, high = min(before.minimum, after.minimum), max(before.maximum, after.maximum)
     if low == high:
         low, high = low - 0.5, high + 0.5
-    edges = np.linspace(low, high, _PICTURE_BINS + 1)
+    # halves: the difference of huge numbers overflows
+    edges = 2 * np.linspace(low / 2, high / 2, _PICTURE_BINS + 1)
     shares = [np.diff(np.concatenate([[0], d.upto(edges[1:-1]), [d.n]])) / d.n for d in (before, after)]
     return Histogram(edges=[float(e) for e in edges], reference=_rounded(shares[0]), current=_rounded(shares[1]))
 

@@ -134,10 +134,14 @@ def frame_source(name: str, frame: DataFrame) -> TableSource:
 
 
 def _array(column: Any) -> Any:
+    import pandas as pd
     import pyarrow as pa
 
     from agentkit.profiles import as_text
 
+    if isinstance(column.dtype, pd.DatetimeTZDtype):
+        times = pa.array(column.dt.tz_convert(None), from_pandas=True)
+        return times.cast(pa.timestamp(times.type.unit, "UTC"))
     try:
         made = pa.array(column, from_pandas=True)
     except (pa.ArrowException, TypeError, ValueError, OverflowError):
