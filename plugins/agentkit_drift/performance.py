@@ -26,6 +26,7 @@ FEWEST_BINS = 4
 _RESAMPLES = 100
 _DRAWS = 40
 _SAMPLE = 4_000
+_MOST_ROWS = 50_000
 _Z = 1.96
 _LOWEST = {"r2": -math.inf}
 _UNBOUNDED = ("log_loss", "rmse", "mae", "median_ae")
@@ -125,17 +126,25 @@ def estimate(now: Answers, before: PredictionProfile) -> tuple[dict[str, Measure
             f"Performance without labels needs at least {FEWEST_BINS * ROWS_A_BIN} rows of the reference with labels."
         )
     random = np.random.default_rng(0)
-    part = now if len(now.predicted) <= _SAMPLE else now.take(random.choice(len(now.predicted), _SAMPLE, replace=False))
-    values = _expected(now, before)
-    drawn = [_drawn(part, before, random) for _ in range(_DRAWS)]
-    return _told(values, {n: _spread(drawn, n) for n in values}, before), ""
+    part, offsets, rows = _part(now, _SAMPLE, random), _offsets(before), len(now.predicted)
+    values = _expected(_part(now, _MOST_ROWS, random), before, offsets)
+    curves = [_expected(part, before, offsets + _noise(before, random)) for _ in range(_DRAWS)]
+    labels = [_drawn(part, before, offsets, random) for _ in range(_DRAWS)]
+    scale = math.sqrt(len(part.predicted) / rows)
+    errors = {n: math.hypot(_spread(curves, n), scale * _spread(labels, n)) for n in values}
+    return _told(values, errors, before), ""
 
 
-def _expected(now: Answers, before: PredictionProfile) -> dict[str, float]:
+def _part(now: Answers, most: int, random: Any) -> Answers:
+    rows = len(now.predicted)
+    return now if rows <= most else now.take(random.choice(rows, most, replace=False))
+
+
+def _expected(now: Answers, before: PredictionProfile, offsets: NDArray[Any]) -> dict[str, float]:
     """Each row stands twice, as one and as the other class, weighted by their probabilities."""
     import numpy as np
 
-    chance = _calibrated(now.scores, before, _offsets(before))
+    chance = _calibrated(now.scores, before, offsets)
     if now.task == "multiclass":
         return {"accuracy": float(chance.mean())}
     rows = np.arange(len(chance))
@@ -144,14 +153,20 @@ def _expected(now: Answers, before: PredictionProfile) -> dict[str, float]:
     return metrics(both.with_truth(truth), np.concatenate([chance, 1 - chance]))
 
 
-def _drawn(now: Answers, before: PredictionProfile, random: Any) -> dict[str, float]:
-    """The metrics for one draw of the calibration, as uncertain as its rows leave it, and of labels."""
+def _noise(before: PredictionProfile, random: Any) -> NDArray[Any]:
+    """How far the observed shares of the bins may be off, as few as their rows are."""
     import numpy as np
 
-    noise = [
-        random.beta(b.observed * b.rows + 0.5, (1 - b.observed) * b.rows + 0.5) - b.observed for b in before.calibration
-    ]
-    chance = _calibrated(now.scores, before, _offsets(before) + np.array(noise))
+    hits = ((b.observed * b.rows, b.rows) for b in before.calibration)
+    drawn = [random.beta(hit + 0.5, rows - hit + 0.5) - (hit + 0.5) / (rows + 1) for hit, rows in hits]
+    return np.array(drawn)
+
+
+def _drawn(now: Answers, before: PredictionProfile, offsets: NDArray[Any], random: Any) -> dict[str, float]:
+    """The metrics for one draw of labels."""
+    import numpy as np
+
+    chance = _calibrated(now.scores, before, offsets)
     happens = random.random(len(chance)) < chance
     if now.task == "multiclass":
         return {"accuracy": float(happens.mean())}
