@@ -1,6 +1,6 @@
 """`make bench`: how fast agentkit is, always as a ratio against a named baseline in the same run.
 
-python -m evals.bench [startup] [turn] [threads] [first-token] [predict] [overhead] [guard]
+python -m evals.bench [startup] [turn] [threads] [first-token] [predict] [overhead] [guard] [drift]
 """
 
 from __future__ import annotations
@@ -216,6 +216,13 @@ def guard() -> None:
     guard_bench()
 
 
+def drift() -> None:
+    """Drift of 50 columns against a loop over scipy's functions, with 100,000 and a million rows."""
+    from evals.bench_drift import drift_bench
+
+    drift_bench()
+
+
 def timed(work: Callable[[], object]) -> float:
     """Seconds that the work takes."""
     start = time.perf_counter()
@@ -231,6 +238,7 @@ BENCHES = {
     "predict": predict,
     "overhead": overhead,
     "guard": guard,
+    "drift": drift,
 }
 
 if __name__ == "__main__":

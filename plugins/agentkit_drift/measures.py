@@ -62,7 +62,8 @@ def _exact(before: NDArray[Any], after: NDArray[Any]) -> Distances:
         merged, gap = _merged(before[i:i_end], after[j:j_end], (i, n), (j, m))
         if len(merged):
             width = np.diff(merged)
-            area += float(gap[:-1] @ width) + last_gap * (float(merged[0]) - last if i + j else 0.0)
+            # a product of vectors would start threads
+            area += float((gap[:-1] * width).sum()) + last_gap * (float(merged[0]) - last if i + j else 0.0)
             if len(width) and width.min() == 0:
                 # among equal values only the last one has the distribution functions' own values
                 gap[:-1] *= width > 0

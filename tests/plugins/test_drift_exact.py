@@ -48,7 +48,7 @@ def test_large_columns_are_merged_in_blocks_and_still_scipys(sizes: tuple[int, i
     made = compare(pd.DataFrame({"x": before}), pd.DataFrame({"x": after}), multivariate=False).columns["x"]
     expected = stats.ks_2samp(before, after)
     assert made.ks == pytest.approx(expected.statistic, abs=1e-9)
-    assert made.p_value == pytest.approx(expected.pvalue, rel=1e-6)
+    assert made.p_value == pytest.approx(expected.pvalue, abs=5e-6)
     assert made.wasserstein_raw == pytest.approx(stats.wasserstein_distance(before, after), rel=1e-9)
 
 
