@@ -96,7 +96,7 @@ def compare_sources(before: Source | DriftProfile, after: Source | DriftProfile,
         windows, starts, since = windows_of(after, taken, pairs, summaries, options.importance, options.show_values)
         columns = with_since(columns, starts)
     multivariate = _together(before, after, pairing, columns, options)
-    added = [c for c in pairing.added if c not in options.unused]
+    added = [c for c in pairing.added if c not in options.unused and c != options.time_column]
     plain, weighted = shares(columns)
     verdict = verdict_of(columns, pairing.missing, multivariate)
     return DriftResult(
@@ -221,7 +221,7 @@ def _findings(
         told.append(
             "Written otherwise: " + ", ".join(f"{a!r} is {b!r}" for a, b in list(pairing.renamed.items())[:5]) + "."
         )
-    elif not pairing.missing and not pairing.added and list(before.columns) != list(after.columns):
+    elif [b for _, b in pairing.pairs] != [c for c in after.columns if c in {b for _, b in pairing.pairs}]:
         told.append("The columns are in another order.")
     if min(before.rows, after.rows) < _FEW_ROWS:
         told.append(f"Only {min(before.rows, after.rows)} rows on one side: little can be told from so few.")

@@ -175,9 +175,10 @@ class Counter:
             return
         below, upto = np.searchsorted(values, self._edges, "left"), np.searchsorted(values, self._edges, "right")
         with np.errstate(over="ignore", invalid="ignore"):
-            cumulated = np.concatenate([[0.0], np.cumsum(values)])
             starts, ends = np.concatenate([[0], upto]), np.concatenate([below, [len(values)]])
-            self._sums += cumulated[ends] - cumulated[starts]
+            # one value more, so that a part may begin behind the last one
+            parts = np.add.reduceat(np.append(values, 0.0), np.column_stack([starts, ends]).ravel())[::2]
+            self._sums += np.where(starts < ends, parts, 0.0)
             self._add_moments(len(values), _quiet_mean(values), float(values.var()) * len(values))
         self._below += below
         self._upto += upto
