@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _ALMOST_ALL = 0.99
 _MOST = 0.9
 _TRIED = 200
+_MANY_ROWS = 100
 _FEW_LEVELS = 20
 _LONG_TEXT = 4
 _DATE_LIKE = re.compile(r"^\s*[\dA-Z].*\d[-/.\s].*\d")
@@ -183,11 +184,13 @@ def _judged_id(values: Values, typed: Sequence[Any], name: str, wanted: Kind | N
     import numpy as np
     import pyarrow as pa
 
-    if wanted is not None or values.rows < 3 or not all(pa.types.is_integer(a.type) for a in typed):
+    if wanted is not None or not all(pa.types.is_integer(a.type) for a in typed):
         return values
     numbers = values.numbers
     assert numbers is not None
-    counts = bool((np.diff(numbers[:_TRIED]) == 1).all() and (np.diff(numbers) == 1).all())
+    counts = values.rows >= _MANY_ROWS and bool(
+        (np.diff(numbers[:_TRIED]) == 1).all() and (np.diff(numbers) == 1).all()
+    )
     if not counts and named_like_id(name):
         counts = len(np.unique(numbers)) > 0.5 * values.rows
     return Values("id", values.rows, values.stored, numbers) if counts else values

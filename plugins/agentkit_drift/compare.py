@@ -204,7 +204,7 @@ def _summaries(
     if isinstance(after, DriftProfile):
         return first, after[other]
     wanted = None if first.kind == "empty" else first.kind
-    edges = getattr(first.distribution, "edges", None) if first.kind in ("number", "date") else None
+    edges = getattr(first.distribution, "edges", None) if first.kind in ("number", "date", "id") else None
     return first, streamed(after, other, wanted, edges)
 
 

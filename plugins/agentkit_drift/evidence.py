@@ -67,16 +67,10 @@ def compare_column(before: Summary, after: Summary, show_values: bool = True) ->
         return made
     if before.stored != after.stored:
         made.findings.append(f"was stored as {before.stored}, is stored as {after.stored} now")
-    if before.kind == "id" or not (before.present and after.present):
+    if not (before.present and after.present):
         return made
-    if before.kind == "category":
-        _categories(made, before, after, show_values)
-    elif before.kind == "text":
-        _texts(made, before, after)
-    elif before.kind == "date":
-        _dates(made, before, after, show_values)
-    else:
-        _numbers(made, before, after, show_values)
+    measured = {"category": _categories, "text": _texts, "date": _dates, "number": _numbers, "id": _ids}
+    measured[before.kind](made, before, after, show_values)
     return made
 
 
@@ -129,6 +123,16 @@ def _numbers(made: Compared, before: Summary, after: Summary, show_values: bool,
     if not small and outside:
         made.evidence.append(_evidence("range", outside, thresholds.OUTSIDE, _range_p(outside, one.n, other.n), small))
     made.findings[:0] = _told_numbers(one, other, normal, outside, show_values, unit)
+
+
+def _ids(made: Compared, before: Summary, after: Summary, _show_values: bool) -> None:
+    """Ids that are numbers: how far they are apart is told, but says nothing."""
+    one, other = before.distribution, after.distribution
+    if one is None or other is None:
+        return
+    found, p, test = _tested(one, other, made)
+    raw = _finite(found.wasserstein)
+    made.told |= {"ks": found.ks, "p_value": p, "test": test, "wasserstein_raw": raw, "outside": _outside(one, other)}
 
 
 def _tested(one: Distribution, other: Distribution, made: Compared) -> tuple[Any, float, str]:
@@ -292,7 +296,7 @@ def _told_levels(
     return told
 
 
-def _texts(made: Compared, before: Summary, after: Summary) -> None:
+def _texts(made: Compared, before: Summary, after: Summary, _show_values: bool) -> None:
     """Lengths like numbers, and the share of words that the reference does not have."""
     _numbers(made, before, after, show_values=False, unit="characters")
     made.findings[:] = [f"length: {f}" if "deviations" in f or "spread" in f else f for f in made.findings]

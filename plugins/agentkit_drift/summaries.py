@@ -68,7 +68,7 @@ def summary_of(name: str, values: Values) -> Summary:
     base: dict[str, Any] = {"name": name, "kind": values.kind, "rows": values.rows, "stored": values.stored}
     if values.numbers is not None:
         sample, missing, infinite = sorted_numbers(values.numbers)
-        made = Sample(sample) if len(sample) and values.kind != "id" else None
+        made = Sample(sample) if len(sample) else None
         return Summary(missing=missing, infinite=infinite, zoned=values.zoned, distribution=made, **base)
     tally = _tally(values)
     base["missing"] = values.rows - sum(tally.values())
@@ -100,7 +100,7 @@ def streamed(source: Source, name: str, wanted: Kind | None = None, edges: NDArr
     if first is None or first.kind == "empty":
         return Summary(name, "empty", source.rows, source.rows, stored="nothing")
     rest = _with_first(first, chunks)
-    if first.kind in ("number", "date"):
+    if first.numbers is not None:
         return _streamed_numbers(source, name, rest, first, edges)
     return _streamed_labels(name, rest, first)
 

@@ -26,7 +26,7 @@ COLUMNS = st.integers(1, 80).flatmap(lambda n: arrays("float64", n, elements=FLO
 LEVELS = st.lists(st.sampled_from("abcdef"), min_size=1, max_size=60)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(COLUMNS, COLUMNS)
 def test_ks_its_p_and_wasserstein_are_scipys(before: np.ndarray, after: np.ndarray) -> None:
     made = compare(pd.DataFrame({"x": before}), pd.DataFrame({"x": after}), multivariate=False).columns["x"]
@@ -52,7 +52,7 @@ def test_large_columns_are_merged_in_blocks_and_still_scipys(sizes: tuple[int, i
     assert made.wasserstein_raw == pytest.approx(stats.wasserstein_distance(before, after), rel=1e-9)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(LEVELS, LEVELS)
 def test_chi_squared_is_scipys(before: list[str], after: list[str]) -> None:
     frames = [pd.DataFrame({"k": side}) for side in (before, after)]

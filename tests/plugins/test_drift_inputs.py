@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from datetime import datetime, time, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +154,37 @@ def test_ids_are_not_compared() -> None:
     made = compare(before, after, multivariate=False)
     assert made.columns["customer_id"].kind == "id"
     assert made.verdict == "none"
+
+
+def test_a_short_run_of_whole_numbers_is_no_id() -> None:
+    made = one(range(50), range(25, 75))
+    assert (made.kind, made.ks, made.drifted) == ("number", 0.5, True)
+
+
+def test_every_type_of_arrow_can_be_read_from_memory_from_a_file_and_in_chunks(workspace: Path) -> None:
+    values = [int(n) for n in np.random.default_rng(0).integers(0, 9, 60)]
+    days = [datetime(2026, 1, 1 + v) for v in values]
+    times = [time(v, 3) for v in values]
+    table = pa.table({
+        "half": pa.array(values, pa.float16()), "big": pa.array([2**64 - 1 - v for v in values], pa.uint64()),
+        "decimal": pa.array([Decimal(v) / 10 for v in values]), "time32": pa.array(times, pa.time32("s")),
+        "time64": pa.array(times, pa.time64("us")), "duration": pa.array([timedelta(hours=v) for v in values]),
+        "day": pa.array(days, pa.date64()), "zoned": pa.array(days, pa.timestamp("ns", "Asia/Tokyo")),
+        "text": pa.array([f"a{v}" for v in values], pa.large_string()),
+        "bytes": pa.array([b"\xff%d" % v for v in values]),
+        "list": pa.array([[v] for v in values]), "record": pa.array([{"a": v} for v in values]),
+        "codes": pa.array([f"a{v}" for v in values]).dictionary_encode(), "nothing": pa.nulls(60),
+        "truth": pa.array([None if v > 7 else v > 4 for v in values]), "with.dot": pa.array(values),
+        "slice": pa.array([None, *values]).slice(1),
+    })  # fmt: skip
+    pq.write_table(table, "types.parquet")
+    file = workspace / "types.parquet"
+    for made in (compare(table, file, multivariate=False), compare(file, file, method="profile", multivariate=False)):  # type: ignore[arg-type]
+        assert made.verdict == "none"
+        assert {c.ks for c in made.columns.values()} <= {0.0, None}
+        assert {c.js for c in made.columns.values()} <= {0.0, None}
+        assert [c.name for c in made.columns.values() if c.kind == "empty"] == ["nothing"]
+        assert made.columns["truth"].missing_current == sum(v > 7 for v in values) / 60
 
 
 def test_text_is_compared_by_length_and_vocabulary() -> None:
