@@ -41,11 +41,8 @@ assert len(made.columns) == 50 and made.columns["x0"].drifted
 
 _PROFILE = """
 import json, sys
-from agentkit_drift.compare import opened_data
-from agentkit_drift.profile_file import profile_of
-from agentkit_drift.sources import opening
-with opening() as opened:
-    profile_of(opened_data(sys.argv[1], opened)).save(sys.argv[2])
+from agentkit_drift.compare import profile
+profile(sys.argv[1]).save(sys.argv[2])
 """
 
 _CLASSIFIER = """

@@ -15,7 +15,7 @@ from agentkit_drift.columns import alike, read
 from agentkit_drift.distributions import Sample
 from agentkit_drift.evidence import Compared, compare_column
 from agentkit_drift.pairing import Pairing, paired
-from agentkit_drift.profile_file import DriftProfile, is_profile, load_profile
+from agentkit_drift.profile_file import DriftProfile, is_profile, load_profile, profile_of
 from agentkit_drift.result import ColumnDrift, DriftResult, Multivariate, Window
 from agentkit_drift.sources import Opened, Source, TableSource, frame_source, opening
 from agentkit_drift.summaries import Summary, streamed, summary_of
@@ -76,6 +76,13 @@ def compare(
         return compare_sources(before, after, options)
 
 
+def profile(data: str | Path | Dataset | DataFrame) -> DriftProfile:
+    """The profile of a file or a data frame, to be saved, merged and compared. Raises DatasetError."""
+    with opening() as opened:
+        found = opened_data(data, opened)
+        return found if isinstance(found, DriftProfile) else profile_of(found)
+
+
 def compare_sources(before: Source | DriftProfile, after: Source | DriftProfile, options: Options) -> DriftResult:
     """The same for sources that are open, and profiles."""
     started = time.perf_counter()
@@ -133,6 +140,7 @@ def _together(
 
 
 def opened_data(data: Any, opened: Opened) -> Source | DriftProfile:
+    """A file, a data set, a data frame or an Arrow table as a source; a profile as it is. Raises BadInput."""
     if isinstance(data, DriftProfile):
         return data
     if isinstance(data, str | Path):
@@ -221,7 +229,7 @@ def _findings(
         told.append(
             "Written otherwise: " + ", ".join(f"{a!r} is {b!r}" for a, b in list(pairing.renamed.items())[:5]) + "."
         )
-    elif [b for _, b in pairing.pairs] != [c for c in after.columns if c in {b for _, b in pairing.pairs}]:
+    elif _reordered([b for _, b in pairing.pairs], after.columns):
         told.append("The columns are in another order.")
     if min(before.rows, after.rows) < _FEW_ROWS:
         told.append(f"Only {min(before.rows, after.rows)} rows on one side: little can be told from so few.")
@@ -230,3 +238,8 @@ def _findings(
         interval = f"AUC {multivariate.auc:.2f}, 95% interval {multivariate.low:.2f} to {multivariate.high:.2f}"
         told.append(f"A classifier {apart} tell the rows of the two data sets apart ({interval}).")
     return told
+
+
+def _reordered(common: Sequence[str], columns: Sequence[str]) -> bool:
+    known = set(common)
+    return list(common) != [c for c in columns if c in known]

@@ -20,6 +20,8 @@ VOCABULARY_TEXTS = 5_000
 """Texts whose words are the vocabulary of a text column, evenly spread."""
 
 _WHOLE = 1_000_000
+_SAMPLED = 1 << 18
+"""Values of which the quantiles are taken where there are more; the counts at them are of all values."""
 _MOST_KEPT = 50_000
 _WORD = re.compile(r"\w+")
 
@@ -172,7 +174,7 @@ def _edges(source: Source, name: str, kind: Kind) -> NDArray[Any]:
     """Quantiles of every k-th value, with the least and the largest of all."""
     import numpy as np
 
-    step = -(-source.rows // _WHOLE)
+    step = -(-source.rows // _SAMPLED)
     taken, ends = [], [np.inf, -np.inf]
     for values in _read_alike(source, name, kind):
         if values.numbers is not None:

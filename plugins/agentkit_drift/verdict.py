@@ -22,11 +22,10 @@ def judged(compared: Sequence[Compared], importance: Mapping[str, float] | None 
     All tests of all columns are corrected together. Above 1,000 values a measure counts that reaches its threshold and
     is more than chance; up to there one that is more than chance.
     """
-    tests = sorted({e.p for c in compared for e in c.evidence if e.p is not None})
     # a p that several measures share is one test
-    places = [(i, p) for i, c in enumerate(compared) for p in sorted({e.p for e in c.evidence if e.p is not None})]
-    made = dict(zip(places, adjusted([p for _, p in places]), strict=True)) if tests else {}
-    found = [_column(c, {p: made[i, p] for j, p in places if j == i}, importance) for i, c in enumerate(compared)]
+    tests = [sorted({e.p for e in c.evidence if e.p is not None}) for c in compared]
+    corrected = iter(adjusted([p for own in tests for p in own]))
+    found = [_column(c, {p: next(corrected) for p in own}, importance) for c, own in zip(compared, tests, strict=True)]
     return {c.name: c for c in sorted(found, key=lambda c: (-_RANKS[c.level], -c.effect * (c.importance or 1)))}
 
 
@@ -39,10 +38,11 @@ def _column(
         found = _level(evidence, None if evidence.p is None else adjusted_p[evidence.p])
         if best is None or (_RANKS[found], evidence.moderate) > (_RANKS[level], best.moderate):
             best, level = evidence, found
-    own = compared.told.get("p_value")
+    # of many rare levels another p decides than that of the test as such
+    own = next((p for p in (compared.told.get("p_value"), best.p if best else None) if p in adjusted_p), None)
     return compared.result(
         drifted=level != "none", level=level, effect=best.moderate if best else 0.0,
-        decided_by=best.measure if best else "", p_adjusted=adjusted_p.get(own) if own is not None else None,
+        decided_by=best.measure if best else "", p_adjusted=None if own is None else adjusted_p[own],
         importance=None if importance is None else importance.get(compared.name, 0.0),
     )  # fmt: skip
 

@@ -10,11 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from agentkit_drift import summaries
-from agentkit_drift.compare import compare, opened_data
+from agentkit_drift.compare import compare, profile
 from agentkit_drift.distributions import BINS, Counter, Grid, Sample, merged_grid, quantile_grid
 from agentkit_drift.measures import distances
-from agentkit_drift.profile_file import DriftProfile, load_profile, merged_profile, profile_of
-from agentkit_drift.sources import opening
+from agentkit_drift.profile_file import load_profile, merged_profile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -34,11 +33,6 @@ def drawn(shape: str, rows: int, seed: int) -> np.ndarray:
         "mixture": lambda: np.where(random.random(rows) < 0.5, 0.0, random.exponential(size=rows)),
     }
     return np.sort(made[shape]())
-
-
-def profile(frame: pd.DataFrame) -> DriftProfile:
-    with opening() as opened:
-        return profile_of(opened_data(frame, opened))
 
 
 @settings(max_examples=60, deadline=None)
