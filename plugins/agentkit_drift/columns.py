@@ -205,7 +205,12 @@ def _as_labels(values: Values) -> Values:
     levels, found = np.unique(values.numbers[there], return_inverse=True)
     codes = np.full(values.rows, -1, dtype="int32")
     codes[there] = found
-    return Values("category", values.rows, values.stored, codes=codes, labels=tuple(f"{v:.15g}" for v in levels))
+    return Values("category", values.rows, values.stored, codes=codes, labels=tuple(_label(float(v)) for v in levels))
+
+
+def _label(value: float) -> str:
+    """As texts have numbers: whole ones without '.0'."""
+    return str(int(value)) if value.is_integer() else repr(value)
 
 
 def _of_labels(values: Values, name: str, wanted: Kind | None) -> Values:

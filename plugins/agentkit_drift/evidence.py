@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from agentkit.profiles import listed
 from agentkit_drift import thresholds
-from agentkit_drift.distributions import Distribution, Sample
+from agentkit_drift.distributions import Distribution, Grid, Sample
 from agentkit_drift.measures import binned, by_chance, distances, jensen_shannon, picture, psi
 from agentkit_drift.result import ColumnDrift, ErrorBound, Histogram
 from agentkit_drift.significance import EXACT_VALUES, chi_squared, ks_p, ks_p_exact, pooled_p, share_p
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _SHOWN_LEVELS = 20
 _LEAST_SHIFT = 0.005
 _NAMED = 50
+_RANGE_ONLY = 0.5
+"""Share of values between two edges above which a grid says no more than where they begin and end."""
 _LN2 = math.log(2)
 
 
@@ -113,7 +115,7 @@ def _numbers(made: Compared, before: Summary, after: Summary, show_values: bool,
     small = min(one.n, other.n) <= thresholds.SMALL
     chance = by_chance(int(((counts[0] + counts[1]) > 0).sum()), one.n, other.n)
     made.evidence += [
-        _evidence("KS", found.ks, thresholds.KS, p, small),
+        _evidence("KS", max(found.ks - found.ks_error, 0.0), thresholds.KS, p, small),
         _evidence("PSI", max(index - chance, 0.0), thresholds.PSI, p, small),
         _evidence("JS", _beyond_chance(js, chance), thresholds.JS, p, small),
     ]
@@ -143,7 +145,8 @@ def _tested(one: Distribution, other: Distribution, made: Compared) -> tuple[Any
     if found.ks_error or found.wasserstein_error:
         relative = found.wasserstein_error / one.std if one.std > 0 else None
         made.told["error"] = ErrorBound(ks=found.ks_error, wasserstein=None if relative is None else _finite(relative))
-    return found, ks_p(found.ks, one.n, other.n), "Kolmogorov-Smirnov, asymptotic p"
+    # what is certain of a profile
+    return found, ks_p(max(found.ks - found.ks_error, 0.0), one.n, other.n), "Kolmogorov-Smirnov, asymptotic p"
 
 
 def _outside(one: Distribution, other: Distribution) -> float:
@@ -204,7 +207,9 @@ def _dates(made: Compared, before: Summary, after: Summary, show_values: bool) -
     if rates[0] and rates[1] and min(before.rows, after.rows) >= 30:
         told.append(f"{_short(rates[0])} -> {_short(rates[1])} rows a day")
     later = float(other.n - other.upto(_points(one.maximum))[0]) / other.n
-    if later >= 0.5:
+    if isinstance(one, Grid) and one.open_share > _RANGE_ONLY:
+        _range(made, one, other, later)
+    elif later >= 0.5:
         made.told |= {"outside": _outside(one, other), "histogram": picture(one, other)}
         gap = (other.minimum - one.maximum) / 86_400
         told.append("goes on in time" if gap <= 0 else f"begins {_short(gap)} days after the reference ends")
@@ -213,6 +218,16 @@ def _dates(made: Compared, before: Summary, after: Summary, show_values: bool) -
     else:
         _numbers(made, before, after, show_values, unit="date")
     made.findings[:0] = told
+
+
+def _range(made: Compared, one: Distribution, other: Distribution, later: float) -> None:
+    """Dates of which the reference has kept the first and the last: those before the first are no passing of time."""
+    outside = _outside(one, other)
+    made.told["outside"] = outside
+    if outside > later:
+        p = _range_p(outside - later, one.n, other.n)
+        made.evidence.append(_evidence("range", outside - later, thresholds.OUTSIDE, p, small=False))
+        made.findings.append(f"{_percent(outside - later)} before the first date of the reference")
 
 
 def _points(value: float) -> NDArray[Any]:

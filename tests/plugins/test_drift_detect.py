@@ -11,9 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from agentkit_drift.compare import compare
+from agentkit_drift.model_reference import profile_of_training
 
 from agentkit import Agent
 from agentkit.errors import DatasetError, HandleError
+from agentkit.profiles import profile_frame
 from agentkit.results import Table
 from tests.plugins.ml_models import customers, stay_model
 
@@ -63,6 +65,27 @@ def test_a_model_that_does_not_exist_is_an_error(tool: Tool, workspace: Path) ->
     moved().to_csv("now.csv", index=False)
     with pytest.raises(HandleError, match="model:nothing"):
         tool("detect_drift", reference="model:nothing/3", current="now.csv")
+
+
+def test_what_a_training_profile_holds_of_each_kind_is_compared() -> None:
+    before = customers(900, seed=1).assign(
+        day=pd.Series(pd.date_range("2026-01-01", periods=900, freq="h")), member=[True, False, False] * 300,
+        code=pd.Series([1, 2, None] * 300), same="x", note=[f"a note of several words {i}" for i in range(900)],
+    )  # fmt: skip
+    reference = profile_of_training(profile_frame(before), list(before), "model:m/1")
+    same = compare(reference, before.sample(frac=1, random_state=0))
+    assert (same.verdict, same.method) == ("none", "profile")
+    assert same.columns["day"].ks is None
+    assert max(c.psi for c in same.columns.values() if c.psi is not None) < 0.03
+        "member",
+        "region",
+        "code",
+    }
+    later = before.assign(day=before["day"] + pd.Timedelta(days=90), member=True, same="y")
+    assert set(compare(reference, later).drifted) == {"member", "same"}
+    earlier = compare(reference, before.assign(day=before["day"] - pd.Timedelta(days=90)))
+    assert earlier.drifted == ["day"]
+    assert "before the first date of the reference" in "; ".join(earlier.columns["day"].findings)
 
 
 def orders(rows: int, seed: int) -> pd.DataFrame:
