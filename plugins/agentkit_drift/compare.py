@@ -38,7 +38,7 @@ Progress = Callable[[str, float | None], None]
 @dataclass(frozen=True)
 class Options:
     """How to compare. `importance`: of the model's columns. `model`: its handle, for the recommendation. `unused`:
-    columns that it does not use, such as its target.
+    columns that it does not use, such as its target. `rows`: the data behind a reference that is a profile.
     """
 
     columns: Sequence[str] | None = None
@@ -49,6 +49,7 @@ class Options:
     model: str | None = None
     show_values: bool = True
     unused: frozenset[str] = frozenset()
+    rows: Source | None = None
     progress: Progress = lambda _message, _fraction: None
 
 
@@ -130,13 +131,14 @@ def _together(
     options: Options,
 ) -> Multivariate | None:  # fmt: skip
     """The domain classifier, where both sides have rows."""
-    if not options.multivariate or isinstance(before, DriftProfile) or isinstance(after, DriftProfile):
+    rows = options.rows if isinstance(before, DriftProfile) else before
+    if not options.multivariate or rows is None or isinstance(after, DriftProfile):
         return None
     from agentkit_drift.multivariate import told_apart
 
     options.progress("Looking at the columns together", 0.8)
     pairs = [pair for pair in pairing.pairs if pair[1] != options.time_column]
-    return told_apart(before, after, pairs, columns)
+    return told_apart(rows, after, pairs, columns)
 
 
 def opened_data(data: Any, opened: Opened) -> Source | DriftProfile:

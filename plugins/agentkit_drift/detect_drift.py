@@ -37,11 +37,9 @@ def detect_drift(
         for note in data.notes:
             ctx.note(note)
         after = opened_data(data, opened)
-        if is_model(reference):
-            found = model_reference(reference, current, ctx)
-            return compare_sources(
-                found.profile,
-                after,
-                replace(options, importance=found.importance, model=found.handle, unused=found.unused),
-            )
-        return compare_sources(opened_data(ctx.dataset(reference), opened), after, options)
+        if not is_model(reference):
+            return compare_sources(opened_data(ctx.dataset(reference), opened), after, options)
+        found = model_reference(reference, current, ctx)
+        rows = opened.dataset(found.data) if found.data and multivariate else None
+        own = replace(options, importance=found.importance, model=found.handle, unused=found.unused, rows=rows)
+        return compare_sources(found.profile, after, own)

@@ -18,6 +18,7 @@ from agentkit_drift.summaries import Summary
 
 if TYPE_CHECKING:
     from agentkit.context import ToolContext
+    from agentkit.datasets import Dataset
 
 TRAINING = "training.json"
 
@@ -25,13 +26,14 @@ TRAINING = "training.json"
 @dataclass(frozen=True)
 class ModelReference:
     """What drift needs of a model. `importance`: by column, None if it is not known. `unused`: the target, and columns
-    that the training left out.
+    that the training left out. `data`: what it was trained on, None if that is not there any more as it was.
     """
 
     handle: str
     profile: DriftProfile
     importance: Mapping[str, float] | None
     unused: frozenset[str]
+    data: Dataset | None
 
 
 def is_model(name: str) -> bool:
@@ -53,7 +55,9 @@ def model_reference(name: str, current: str, ctx: ToolContext) -> ModelReference
     training = json.loads(models.read(version.run_id, TRAINING))
     profile = profile_of_training(stored, list(training["columns"]), handle)
     unused = frozenset({training["target"], *training["left_out"]})
-    return ModelReference(handle, profile, _importance(Handle.parse(handle), training, current, ctx), unused)
+    data = _unchanged(training, ctx)
+    importance = _importance(Handle.parse(handle), data, current, ctx)
+    return ModelReference(handle, profile, importance, unused, data)
 
 
 def profile_of_training(stored: Profile, used: list[str], name: str) -> DriftProfile:
@@ -93,17 +97,14 @@ def _date_ends(c: ColumnProfile) -> list[float]:
     return [float(np.datetime64(str(end)[:26], "us").astype("int64")) / 1e6 for end in (c.minimum, c.maximum)]
 
 
-def _importance(
-    handle: Handle, training: Mapping[str, Any], current: str, ctx: ToolContext
-) -> Mapping[str, float] | None:
+def _importance(handle: Handle, data: Dataset | None, current: str, ctx: ToolContext) -> Mapping[str, float] | None:
     """Measured once and kept: by what the model lost on its training file's held-back rows if the file is there."""
     kept = ctx.storage.artifacts() / "importance" / f"{handle.name}-{handle.version}.json"
     if kept.is_file():
         found: dict[str, float] = json.loads(kept.read_text(encoding="utf-8"))
         return found
-    own = _unchanged(training, ctx)
     try:
-        explained: Any = ctx.call("explain", model=str(handle), dataset=training["dataset"] if own else current)
+        explained: Any = ctx.call("explain", model=str(handle), dataset=data.name if data else current)
         values = {i.column: max(float(i.value), 0.0) for i in explained.importances.columns}
     except (AgentkitError, AttributeError) as error:
         ctx.note(f"What the columns mean to {handle} is not known, so that all count the same: {error}")
@@ -112,7 +113,7 @@ def _importance(
     if not total:
         return None
     shares = {column: value / total for column, value in values.items()}
-    if own:
+    if data:
         kept.parent.mkdir(parents=True, exist_ok=True)
         part = kept.with_suffix(f".{os.getpid()}.part")
         part.write_text(json.dumps(shares), encoding="utf-8")
@@ -122,9 +123,10 @@ def _importance(
     return shares
 
 
-def _unchanged(training: Mapping[str, Any], ctx: ToolContext) -> bool:
-    """Whether the file that the model was trained on is there as it was."""
+def _unchanged(training: Mapping[str, Any], ctx: ToolContext) -> Dataset | None:
+    """What the model was trained on, if it is there as it was."""
     try:
-        return bool(ctx.dataset(training["dataset"]).digest == training["digest"])
+        data = ctx.dataset(training["dataset"])
+        return data if data.digest == training["digest"] else None
     except AgentkitError:
-        return False
+        return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -44,7 +45,7 @@ def paired(
     for c in after:
         if c not in known:
             spare.setdefault(_folded(c), []).append(c)
-    twice = _twice([_folded(c) for c in missing])
+    twice = {name for name, times in Counter(_folded(c) for c in missing).items() if times > 1}
     renamed = {
         c: spare[_folded(c)][0] for c in missing if len(spare.get(_folded(c), [])) == 1 and _folded(c) not in twice
     }
@@ -59,8 +60,3 @@ def paired(
 
 def _folded(name: str) -> str:
     return _LIKE.sub("", name.casefold()) or name
-
-
-def _twice(names: Sequence[str]) -> set[str]:
-    seen: set[str] = set()
-    return {n for n in names if n in seen or seen.add(n)}  # type: ignore[func-returns-value]

@@ -70,12 +70,18 @@ def verdict_of(
 ) -> Verdict:
     """Of the data set. `lost`: columns of the reference that are gone; a model that needs one cannot answer."""
     weighted, strong = shares(columns)[1], shares(columns, "strong")[1]
-    apart = multivariate is not None and multivariate.level == "strong"
+    apart = multivariate is not None and multivariate.level == "strong" and _new_in(multivariate, columns)
     needed = bool(lost) and any(c.importance is not None for c in columns.values())
     if needed or apart or weighted >= thresholds.DATASET_SHARE or strong >= thresholds.STRONG_SHARE:
         return "drift"
     together = multivariate is not None and multivariate.drifted
     return "watch" if lost or together or any(c.drifted for c in columns.values()) else "none"
+
+
+def _new_in(multivariate: Multivariate, columns: Mapping[str, ColumnDrift]) -> bool:
+    """Whether the classifier tells the data sets apart by columns that have not drifted alone, and that matter."""
+    new = [columns[c] for c in multivariate.columns if not columns[c].drifted]
+    return any(c.importance is None for c in new) or sum(c.importance or 0.0 for c in new) >= _MATTERS
 
 
 def recommendation(

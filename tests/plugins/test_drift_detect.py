@@ -45,6 +45,20 @@ def test_a_models_training_data_are_the_reference_and_its_importances_weigh(tool
     assert noise.columns["noise"].error.ks < 0.02
 
 
+def test_a_model_gets_other_combinations_of_values_than_it_was_trained_on(tool: Tool, workspace: Path) -> None:
+    model = stay_model(tool)
+    later = moved()
+    later["age"] = np.sort(later["age"].to_numpy())[later["visits"].rank(method="first").astype(int) - 1]
+    later.to_csv("later.csv", index=False)
+    made = tool("detect_drift", reference=model, current="later.csv")
+    assert made.drifted == []
+    assert made.multivariate.drifted
+    assert set(made.multivariate.columns) == {"visits", "age"}
+    assert made.verdict != "none"
+    (workspace / f"{model.split(':')[1].split('/')[0]}.csv").unlink()
+    assert tool("detect_drift", reference=model, current="later.csv").multivariate is None
+
+
 def test_the_target_and_columns_left_out_are_no_finding(tool: Tool, workspace: Path) -> None:
     model = stay_model(tool)
     customers(800, seed=4).to_csv("labelled.csv", index=False)
