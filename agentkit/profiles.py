@@ -298,7 +298,7 @@ def _counts_rows(values: Series, distinct: int, name: str) -> bool:
     if distinct < 3 or distinct <= _MOSTLY_DIFFER * len(values) or bool((values % 1 != 0).any()):
         return False
     # repeated rows repeat their ids
-    if _ID_NAME.search(name):
+    if named_like_id(name):
         return True
     return distinct == len(values) and bool((values.diff().iloc[1:] == 1).all())
 
@@ -324,7 +324,7 @@ def _texts(present: Series, base: dict[str, Any]) -> ColumnProfile:
     words = float(np.asarray([len(_SPACES.findall(labels[i])) + 1 for i in seen]) @ rows)
     length = float(np.asarray([len(labels[i]) for i in seen]) @ rows)
     differ = len(labels) / len(codes)
-    named = bool(_ID_NAME.search(str(base["name"])))
+    named = named_like_id(str(base["name"]))
     if len(labels) >= 3 and words < 1.5 and length <= 40 and differ > (_MOSTLY_DIFFER if named else 1 - 1e-12):
         return _categories(codes, labels, "id", base)
     wordy = words >= 4 and differ > 0.1
@@ -340,6 +340,11 @@ def _categories(codes: NDArray[Any], labels: NDArray[Any], kind: ColumnKind, bas
     most = np.argsort(-counts, kind="stable")[:_TOP]
     top = [(str(labels[i])[:_CUT], int(counts[i])) for i in most] if kind not in ("id", "text") else None
     return ColumnProfile(kind="constant" if len(counts) == 1 else kind, distinct=len(counts), top=top, **base)
+
+
+def named_like_id(name: str) -> bool:
+    """Whether a column's name says that it is an id, an index or a key."""
+    return bool(_ID_NAME.search(name))
 
 
 def listed(names: Sequence[str], most: int = 5) -> str:

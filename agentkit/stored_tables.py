@@ -42,10 +42,17 @@ def keep(home: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]], name
     return f"table:{name}", count
 
 
+def table_file(home: Path, handle: str) -> Path:
+    """Where the CSV file of a `table:` handle lies, or would lie. Raises HandleError for any other handle."""
+    parsed = Handle.parse(handle)
+    if parsed.kind != "table":
+        raise HandleError(f"{handle!r} does not name a table.")
+    return home / "artifacts" / FOLDER / f"{parsed.name}.csv"
+
+
 def stored(home: Path, handle: str) -> Path:
     """The CSV file that a `table:` handle names. Raises HandleError if there is none."""
-    parsed = Handle.parse(handle)
-    path = home / "artifacts" / FOLDER / f"{parsed.name}.csv"
-    if parsed.kind != "table" or not path.is_file():
+    path = table_file(home, handle)
+    if not path.is_file():
         raise HandleError(f"{handle!r} names no stored table. Run the query again to get a new one.")
     return path

@@ -1,6 +1,6 @@
 """`make bench`: how fast agentkit is, always as a ratio against a named baseline in the same run.
 
-python -m evals.bench [startup] [turn] [threads] [first-token] [predict] [overhead] [guard] [sql] [rag]
+python -m evals.bench [startup] [turn] [threads] [first-token] [predict] [overhead] [guard] [sql] [rag] [drift]
 """
 
 from __future__ import annotations
@@ -230,6 +230,13 @@ def rag() -> None:
     rag_bench()
 
 
+def drift() -> None:
+    """Drift of 50 columns against a loop over scipy's functions, with 100,000 and a million rows."""
+    from evals.bench_drift import drift_bench
+
+    drift_bench()
+
+
 def timed(work: Callable[[], object]) -> float:
     """Seconds that the work takes."""
     start = time.perf_counter()
@@ -247,6 +254,7 @@ BENCHES = {
     "guard": guard,
     "sql": sql,
     "rag": rag,
+    "drift": drift,
 }
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from pydantic import Field
 from agentkit.context import ToolContext
 from agentkit.datasets import Dataset
 from agentkit.errors import WorkspaceError
+from agentkit.pages import is_page
 from agentkit.results import Figure, Table
 from agentkit_ml.assess.assessment import Assessment, assess, changed
 from agentkit_ml.assess.costs import Costs, read_costs
@@ -23,7 +24,6 @@ from agentkit_ml.places import shown_path
 from agentkit_ml.record import baseline_outcome
 from agentkit_ml.registry.tracking import Tracking, TrainedModel
 from agentkit_ml.reports.pictures import MOST_CLASSES
-from agentkit_ml.reports.report import is_report
 from agentkit_ml.runtime import fitting_threads, prepare_process
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def _report_path(report: str | bool, ctx: ToolContext) -> Path | bool:
     path = ctx.path(report)
     if path.suffix.lower() not in (".html", ".htm") or path.is_dir():
         raise WorkspaceError(f"report {report!r} must be a file that ends in .html.")
-    if path.exists() and not is_report(path):
+    if path.exists() and not is_page(path):
         raise WorkspaceError(f"report {report!r} exists and is no report of agentkit. Choose another name.")
     return path
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from agentkit.context import ToolContext
     from agentkit.datasets import Dataset
+    from agentkit.prediction_profiles import PredictionProfile
     from agentkit.profiles import Profile
     from agentkit_ml.assess.assessment import Assessment
     from agentkit_ml.engine.committee import Choice
@@ -79,6 +80,17 @@ class Fitted:
     learning: list[tuple[int, float, float]]
     interrupted: bool
     ended: float
+
+    def predictions(self) -> PredictionProfile:
+        """What `scored` said of the held-back rows, as later answers are compared with it."""
+        from agentkit.prediction_profiles import profile_predictions
+
+        seen, training = self.seen, self.training
+        return profile_predictions(
+            seen.task, training.target, seen.predicted, seen.probabilities, classes=list(seen.classes),
+            positive=seen.positive, truth=seen.truth, metric=training.metric, metrics=training.metrics,
+            intervals=training.intervals, digest=training.digest,
+        )  # fmt: skip
 
 
 def fit(job: Job, limit: Limit, ctx: ToolContext) -> Fitted:

@@ -17,6 +17,7 @@ from agentkit.context import ToolContext
 from agentkit.datasets import Dataset
 from agentkit.errors import BadInput, Cancelled, DatasetError, WorkspaceError
 from agentkit.results import Artifact, File, ToolResult
+from agentkit.stored_tables import table_file
 from agentkit_ml.registry.tracking import Tracking, TrainedModel
 from agentkit_ml.runtime import fitting_threads, prepare_process
 from agentkit_ml.writing import FORMATS, Output, output_file
@@ -59,7 +60,7 @@ class PredictResult(ToolResult):
 
     @property
     def artifacts(self) -> list[Artifact]:
-        return [File(path=self.output, rows=self.rows)]
+        return [] if self.output.startswith("table:") else [File(path=self.output, rows=self.rows)]
 
 
 def predict(
@@ -76,8 +77,9 @@ def predict(
 
     Columns: `row` (from 0), the id columns of the training that are there, `prediction`, with `proba` one
     `probability_CLASS` each, `model` with its version, and `predicted_at`, the UTC time at which the run that made the
-    prediction began. The file appears when it is complete; one of the same name is replaced. A run that was cut off
-    goes on when the same call is made again. Raises HandleError, DatasetError, or WorkspaceError for the output.
+    prediction began. `output` may also be `table:NAME`, a stored table. The file appears when it is complete; one of
+    the same name is replaced. A run that was cut off goes on when the same call is made again. Raises HandleError,
+    DatasetError, or WorkspaceError for the output.
     """
     prepare_process()
     started = time.perf_counter()
@@ -111,9 +113,13 @@ def predict(
 
 
 def _checked_output(output: str, ctx: ToolContext, inputs: tuple[Path, ...]) -> Path:
-    path = ctx.path(output)
-    if path.suffix.lower() not in FORMATS:
-        raise WorkspaceError(f"output {output!r} must end in one of: {', '.join(FORMATS)}.")
+    if as_table := output.startswith("table:"):
+        path = table_file(ctx.settings.home, output)
+        path.parent.mkdir(parents=True, exist_ok=True)
+    else:
+        path = ctx.path(output)
+    if not as_table and path.suffix.lower() not in FORMATS:
+        raise WorkspaceError(f"output {output!r} must end in one of: {', '.join(FORMATS)}, or be a table:NAME.")
     if path.is_dir():
         raise WorkspaceError(f"output {output!r} is a folder. Give a file name.")
     if path in inputs:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import os
 import time
-import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+
+from agentkit.stored_models import prepare_mlflow
 
 _FEW_CELLS = 50_000
 """Threads that wait for each other at every split of so few rows cost more than they do."""
@@ -22,14 +22,7 @@ def prepare_process() -> None:
     """
     # spinning threads make small fits up to 20 times slower; read once, when the OpenMP runtime loads
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
-    os.environ.setdefault("MLFLOW_CONFIGURE_LOGGING", "false")
-    # a bar on stderr for every small file
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    for name in ("mlflow", "alembic"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    # MLflow's own use of SQLAlchemy is deprecated there; nobody here can do anything about it
-    warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"mlflow\b|sqlalchemy\b|alembic\b")
+    prepare_mlflow()
 
 
 @contextmanager

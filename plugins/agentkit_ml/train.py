@@ -192,6 +192,7 @@ def train(
     stored = tracking.register(
         model_name, fitted.training, fitted.pipeline, job.profile, fitted.held_back, fitted.example,
         files=written.files, scored=fitted.scored if fitted.training.refit else None,
+        predictions=fitted.predictions(),
     )  # fmt: skip
     for skipped in (c for c in fitted.training.candidates if c.skipped and not c.folds):
         ctx.note(skipped.skipped)

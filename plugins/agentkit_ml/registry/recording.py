@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 from agentkit import __version__
 from agentkit.errors import StorageError, TrainingError
 from agentkit.handles import Handle
+from agentkit.prediction_profiles import PREDICTIONS
+from agentkit.stored_models import FOLDER, HASH_TAG, PROFILE
 from agentkit_ml.registry import serialization
 from agentkit_ml.registry.model_card import model_card, summary
 from agentkit_ml.registry.test_use import ROWS_TAG, rows_key
@@ -27,18 +29,14 @@ from agentkit_ml.runtime import fitting_threads
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+    from agentkit.prediction_profiles import PredictionProfile
     from agentkit.profiles import Profile
     from agentkit_ml.record import Training
     from agentkit_ml.registry.tracking import Tracking
 
-EXPERIMENT = "agentkit"
-FOLDER = "agentkit"
-"""Where a run's files lie among its artifacts."""
-
 SCORED = "scored"
-"""Below it: the pipeline that has not learned from the held-back rows."""
+"""Below the folder of a training's files: the pipeline that has not learned from the held-back rows."""
 
-HASH_TAG = "agentkit.sha256"
 FORMAT_TAG = "agentkit.format"
 SIZE_TAG = "agentkit.bytes"
 LIBRARY_TAG = "library."
@@ -82,10 +80,12 @@ def record(
     files: Sequence[Path],
     folder: Path,
     scored: Any = None,
+    predictions: PredictionProfile | None = None,
 ) -> tuple[Any, Recorded]:
     """The registered version, and what storing it came to. `folder`: where the user works, for its git commit.
 
-    `scored`: the pipeline that has not learned from the held-back rows, if that is another one.
+    `scored`: the pipeline that has not learned from the held-back rows, if that is another one. `predictions`: what it
+    said of these rows.
 
     The run is FAILED and nothing is registered if anything goes wrong. Raises TrainingError if the stored model
     predicts differently, StorageError if a file is not there.
@@ -93,14 +93,14 @@ def record(
     client, started = tracking.client, time.perf_counter()
     if missing := [str(f) for f in files if not f.is_file()]:
         raise StorageError(f"{missing[0]!r} is not there to be stored with the model.")
-    experiment = experiment_of(tracking)
+    experiment = tracking.experiment()
     tags = _run_tags(training, folder) | serialization.libraries_of(pipeline)
     run = client.create_run(experiment, tags=tags, run_name=f"{name} {training.algorithm}").info.run_id
     version = None
     try:
         with tempfile.TemporaryDirectory() as scratch:
             _log_values(client, run, training, pipeline)
-            _log_files(client, run, training, profile, held_back, files, Path(scratch))
+            _log_files(client, run, training, profile, held_back, files, Path(scratch), predictions)
             logged, stored = _log_model(client, run, experiment, name, training, pipeline, example, Path(scratch))
             _check_parity(tracking, logged.artifact_location, stored, pipeline, example)
             more = {} if scored is None else _log_scored(client, run, scored, Path(scratch))
@@ -182,17 +182,19 @@ def _params(training: Training, pipeline: Any) -> dict[str, str]:
 
 def _log_files(
     client: Any, run: str, training: Training, profile: Profile, held_back: list[int], files: Sequence[Path],
-    scratch: Path,
+    scratch: Path, predictions: PredictionProfile | None,
 ) -> None:  # fmt: skip
     folder = scratch / "files"
     (folder / "figures").mkdir(parents=True)
     rows = {"dataset": training.dataset, "sha256": training.digest, "held_back": held_back}
     written = {
         "training.json": training.model_dump_json(),
-        "profile.json": profile.model_dump_json(),
+        PROFILE: profile.model_dump_json(),
         "rows.json": json.dumps(rows),
         "environment.json": json.dumps(_environment(), indent=1),
     }
+    if predictions is not None:
+        written[PREDICTIONS] = predictions.model_dump_json()
     for name, text in written.items():
         (folder / name).write_text(text, encoding="utf-8")
     for file in files:
@@ -295,22 +297,6 @@ def _kept(stored: serialization.Stored, run: str, parity_rows: int) -> dict[str,
         "Loaded again": f"it predicts the same for {parity_rows} rows",
         "MLflow run": f"`{run}`",
     }
-
-
-def experiment_of(tracking: Tracking) -> str:
-    """The experiment's id. In agentkit's own database its files lie with agentkit's artifacts."""
-    from mlflow.exceptions import MlflowException
-
-    client = tracking.client
-    if found := client.get_experiment_by_name(EXPERIMENT):
-        return str(found.experiment_id)
-    own = not os.environ.get("MLFLOW_TRACKING_URI")
-    place = tracking.artifact_folder().as_uri() if own else None
-    try:
-        return str(client.create_experiment(EXPERIMENT, artifact_location=place))
-    except MlflowException:
-        # another process was faster
-        return str(client.get_experiment_by_name(EXPERIMENT).experiment_id)
 
 
 def _ensure_registered(client: Any, name: str) -> None:

@@ -5,28 +5,25 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from agentkit.errors import AgentkitError, HandleError, StorageError, suggest
+from agentkit.errors import HandleError
 from agentkit.handles import Handle
-from agentkit.profiles import Profile, listed
+from agentkit.profiles import Profile
+from agentkit.stored_models import FOLDER, HASH_TAG, PROFILE, StoredModels, handle_of
 from agentkit_ml.record import Training
 from agentkit_ml.registry import serialization
 from agentkit_ml.registry.recording import (
-    FOLDER,
     FORMAT_TAG,
-    HASH_TAG,
     LIBRARY_TAG,
     SCORED,
     SCORED_FORMAT_TAG,
     SCORED_HASH_TAG,
     Recorded,
-    experiment_of,
     record,
 )
 from agentkit_ml.runtime import prepare_process
@@ -35,9 +32,8 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from agentkit.context import ToolContext
+    from agentkit.prediction_profiles import PredictionProfile
     from agentkit_ml.registry.aliases import Placed
-
-_PAGE = 1_000
 
 
 @dataclass(frozen=True)
@@ -79,30 +75,19 @@ class TrainedModel:
 
     def profile(self) -> Profile:
         """What the training data looked like."""
-        return Profile.model_validate_json(self.tracking.read(self.run_id, "profile.json"))
+        return Profile.model_validate_json(self.tracking.read(self.run_id, PROFILE))
 
     def card(self) -> str:
         """The model card, Markdown."""
         return self.tracking.read(self.run_id, "model_card.md")
 
 
-class Tracking:
-    """The MLflow of a call's context. No global address is set, so that several can be used in one process."""
+class Tracking(StoredModels):
+    """The models of a call's context, with the records of their trainings."""
 
     def __init__(self, ctx: ToolContext) -> None:
         prepare_process()
-        self._ctx = ctx
-
-    @cached_property
-    def client(self) -> Any:
-        from mlflow import MlflowClient
-
-        uri = self._ctx.storage.mlflow_uri()
-        return MlflowClient(tracking_uri=uri, registry_uri=uri)
-
-    def artifact_folder(self) -> Path:
-        """Where MLflow's files lie if its database is agentkit's own."""
-        return self._ctx.storage.artifacts() / "mlflow"
+        super().__init__(ctx)
 
     def ready(self) -> None:
         """Find out whether a training can be recorded, before it costs anything. Raises StorageError.
@@ -110,59 +95,29 @@ class Tracking:
         MLflow is imported and its database made by then, which takes some seconds the first time.
         """
         folder = self._ctx.storage.artifacts()
-        with self._explained():
+        with self.explained():
             with tempfile.TemporaryFile(dir=folder):
                 pass
-            experiment_of(self)
-
-    def versions(self, name: str | None = None) -> list[Any]:
-        """Registered versions that agentkit made, the newest first, of one name or of all."""
-        ours = [v for v in self._all("search_model_versions", name) if HASH_TAG in v.tags]
-        return sorted(ours, key=lambda v: (v.creation_timestamp, int(v.version)), reverse=True)
-
-    def aliases(self, name: str | None = None) -> dict[tuple[str, int], list[str]]:
-        """The aliases of each version that has any, by the model's name and the version's number."""
-        found: dict[tuple[str, int], list[str]] = {}
-        for model in self._all("search_registered_models", name):
-            for alias, version in model.aliases.items():
-                found.setdefault((model.name, int(version)), []).append(alias)
-        return found
-
-    def _all(self, search: Literal["search_model_versions", "search_registered_models"], name: str | None) -> list[Any]:
-        """Every page of a search of the client, of one name or of all."""
-        query = f"name='{name}'" if name else None
-        found: list[Any] = []
-        token = None
-        with self._explained():
-            while token != "":
-                page = getattr(self.client, search)(query, max_results=_PAGE, page_token=token)
-                found += page
-                token = page.token or ""
-        return found
+            self.experiment()
 
     def model(self, text: str) -> TrainedModel:
         """The model that a handle or an MLflow URI names. Raises HandleError that says which models there are."""
-        return self._trained(self._find(text))
+        return self._trained(self.find(text))
 
     def by_alias(self, name: str, alias: str) -> TrainedModel | None:
         """The version that has this alias, None if there is none."""
-        found = self._exactly(Handle("model", name, alias=alias))
+        found = self.exactly(Handle("model", name, alias=alias))
         return None if found is None else self._trained(found)
 
     def set_alias(self, handle: Handle, alias: str) -> None:
         """Give a version an alias, taking it from the version that had it."""
-        with self._explained():
+        with self.explained():
             self.client.set_registered_model_alias(handle.name, alias, str(handle.version))
 
     def remove_alias(self, name: str, alias: str) -> None:
         """Take an alias from whichever version has it."""
-        with self._explained():
+        with self.explained():
             self.client.delete_registered_model_alias(name, alias)
-
-    def read(self, run_id: str, name: str) -> str:
-        """A small file that was stored with a training."""
-        with self._explained(), tempfile.TemporaryDirectory() as folder:
-            return Path(self.client.download_artifacts(run_id, f"{FOLDER}/{name}", folder)).read_text(encoding="utf-8")
 
     def load_pipeline(self, version: Any) -> Any:
         """Load what was registered, after its libraries and its hash have been compared: unpickling runs code."""
@@ -181,16 +136,16 @@ class Tracking:
         format_: serialization.Format = "skops" if format_name == "skops" else "cloudpickle"
         try:
             for note in serialization.check_libraries(made, format_):
-                self._ctx.note(f"{_handle(version)}: {note}.")
+                self._ctx.note(f"{handle_of(version)}: {note}.")
             return self.read_pipeline(location, format_, sha256)
         except HandleError as error:
-            raise HandleError(f"{str(_handle(version))!r} cannot be used: {error}") from error
+            raise HandleError(f"{str(handle_of(version))!r} cannot be used: {error}") from error
 
     def read_pipeline(self, location: str, format_: serialization.Format, sha256: str) -> Any:
         """The pipeline in an MLflow model's folder. Raises HandleError if its file does not have this hash."""
         from mlflow.artifacts import download_artifacts
 
-        with self._explained(), tempfile.TemporaryDirectory() as folder:
+        with self.explained(), tempfile.TemporaryDirectory() as folder:
             uri = f"{location}/{serialization.FILES[format_]}"
             data = Path(download_artifacts(uri, dst_path=folder, tracking_uri=self.client.tracking_uri)).read_bytes()
         if hashlib.sha256(data).hexdigest() != sha256:
@@ -207,67 +162,25 @@ class Tracking:
         example: DataFrame,
         files: Sequence[Path] = (),
         scored: Any = None,
+        predictions: PredictionProfile | None = None,
     ) -> TrainedModel:
         """Log one finished run with the model and everything about it, and register the model's next version.
 
         `scored`: the pipeline that has not learned from the held-back rows, if `pipeline` has (`training.refit`).
-        `example`: raw training rows, whose predictions must be the same before and after storing; the first 5 are
-        the model's input example. `files`: figures and reports to keep with the run. The version gets its alias.
+        `predictions`: what that one said of them. `example`: raw training rows, whose predictions must be the same
+        before and after storing; the first 5 are the model's input example. `files`: figures and reports to keep with
+        the run. The version gets its alias.
         """
         from agentkit_ml.registry.aliases import place
 
         root = self._ctx.settings.root
-        with self._explained():
-            version, recorded = record(self, name, training, pipeline, profile, held_back, example, files, root, scored)
-        new = TrainedModel(_handle(version), version.run_id, training, self, version, recorded)
+        with self.explained():
+            version, recorded = record(
+                self, name, training, pipeline, profile, held_back, example, files, root, scored, predictions
+            )
+        new = TrainedModel(handle_of(version), version.run_id, training, self, version, recorded)
         return replace(new, placed=place(new, held_back))
-
-    def _find(self, text: str) -> Any:
-        handle = Handle.parse(text if ":" in text else f"model:{text.strip()}")
-        if handle.kind != "model":
-            raise HandleError(f"{text!r} does not name a model.")
-        if handle.run is None and (handle.version or handle.alias):
-            wanted = self._exactly(handle)
-        else:
-            wanted = next((v for v in self.versions(handle.name or None) if handle.run in (None, v.run_id)), None)
-        if wanted is not None:
-            return wanted
-        names = [str(_handle(v)) for v in self.versions()]
-        if not names:
-            raise HandleError(f"there is no model {text!r}: none has been trained here yet. Train one first.")
-        raise HandleError(f"there is no model {text!r}.{suggest(str(handle), names)} Models: {listed(names)}.")
-
-    def _exactly(self, handle: Handle) -> Any:
-        """The version of this number or alias that agentkit made, None if there is none."""
-        from mlflow.exceptions import MlflowException
-
-        with self._explained():
-            try:
-                if handle.alias:
-                    found = self.client.get_model_version_by_alias(handle.name, handle.alias)
-                else:
-                    found = self.client.get_model_version(handle.name, str(handle.version))
-            except MlflowException as error:
-                if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
-                    raise
-                return None
-        return found if HASH_TAG in found.tags else None
 
     def _trained(self, version: Any) -> TrainedModel:
         training = Training.model_validate_json(self.read(version.run_id, "training.json"))
-        return TrainedModel(_handle(version), version.run_id, training, self, version)
-
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        from mlflow.exceptions import MlflowException
-
-        try:
-            yield
-        except AgentkitError:
-            raise
-        except (MlflowException, OSError) as error:
-            raise StorageError(f"MLflow cannot be used: {str(error).splitlines()[0][:300]}") from error
-
-
-def _handle(version: Any) -> Handle:
-    return Handle("model", version.name, int(version.version))
+        return TrainedModel(handle_of(version), version.run_id, training, self, version)

@@ -1,14 +1,8 @@
-"""A training or an evaluation as one HTML file that needs nothing else: no script, no network, pictures inside.
-
-Everything that comes from data (names, cells, labels) is escaped by the template; a policy in the page forbids scripts
-and addresses as a second lock.
-"""
+"""A training or an evaluation as one HTML file that needs nothing else."""
 
 from __future__ import annotations
 
 import base64
-import os
-import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,8 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agentkit import __version__
-from agentkit.errors import WorkspaceError
+from agentkit.pages import render, write_page
 from agentkit.results import Table
 from agentkit_ml.assess.assessment import Assessment
 from agentkit_ml.assess.significance import p_text
@@ -30,10 +23,9 @@ if TYPE_CHECKING:
     from agentkit_ml.record import Training
     from agentkit_ml.reports.pictures import Picture
 
-_MARK = '<meta name="generator" content="agentkit">'
 _MOST_CANDIDATES = 15
 
-TEMPLATES = Path(__file__).parent / "templates"
+TEMPLATE = Path(__file__).parent / "templates" / "report.html.jinja"
 
 
 @dataclass(frozen=True)
@@ -60,43 +52,16 @@ class Report:
 
 def write_report(path: Path, report: Report) -> Path:
     """Write the page; it appears when it is complete. Raises WorkspaceError if it cannot be written."""
-    text = html(report)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        number_, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(number_, "w", encoding="utf-8") as file:
-                file.write(text)
-            Path(scratch).chmod(0o644)
-            Path(scratch).replace(path)
-        finally:
-            Path(scratch).unlink(missing_ok=True)
-    except OSError as error:
-        raise WorkspaceError(f"the report {str(path)!r} cannot be written: {error.strerror}.") from error
-    return path
-
-
-def is_report(path: Path) -> bool:
-    """True for a file that `write_report` made: only such a file may be replaced without asking."""
-    try:
-        with path.open(encoding="utf-8", errors="replace") as file:
-            return _MARK in file.read(2_000)
-    except OSError:
-        return False
+    return write_page(path, html(report))
 
 
 def html(report: Report) -> str:
     """The page as text."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    pages = Environment(
-        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True,
-    )  # fmt: skip
-    pages.filters |= {"number": _shown, "cell": _cell, "p": p_text, "label": lambda m: METRICS[m].label}
-    return pages.get_template("report.html.jinja").render(
+    return render(
+        TEMPLATE, report.title, made=report.made,
+        filters={"number": _shown, "cell": _cell, "p": p_text, "label": lambda m: METRICS[m].label},
         r=report, t=report.training, a=report.assessment, verdict=_verdict(report), gates=_gates(report),
-        pictures=[(p, _embedded(p.path)) for p in report.pictures], version=__version__,
+        pictures=[(p, _embedded(p.path)) for p in report.pictures],
         same_data=report.dataset == report.training.dataset, candidates=_candidates(report.training),
         without_score=_without_score(report.training),
         members={label(name): weight for name, weight in report.training.weights.items()},

@@ -1,0 +1,31 @@
+"""Drift: which columns changed, by how much, since when, and whether it matters for the model."""
+
+from __future__ import annotations
+
+from agentkit import hookimpl
+from agentkit.specs import ToolSpec
+
+
+@hookimpl
+def register_tools() -> list[ToolSpec]:
+    """The tools of this plugin; their modules load when they are first used."""
+    return [
+        ToolSpec(
+            "detect_drift",
+            "agentkit_drift.detect_drift:detect_drift",
+            "Find drift: compare a new data file with the older one, or with the data a model was trained on. Which "
+            "columns changed, by how much, and does it matter for the model?",
+        ),
+        ToolSpec(
+            "check_predictions",
+            "agentkit_drift.check_predictions:check_predictions",
+            "Check what a model predicts on new data: have its scores or classes shifted since training, is it still "
+            "calibrated, and how good is it now?",
+        ),
+    ]
+
+
+@hookimpl
+def register_commands() -> dict[str, str]:
+    """`agentkit drift`: check, watch, report."""
+    return {"drift": "agentkit_drift.commands:drift"}

@@ -1,0 +1,1 @@
+"""Watches: checks on a schedule, with a history, and word of changes."""
