@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from agentkit.agent import Agent
     from agentkit.runs import Reply
 
-TRAINING, HELD_BACK = "tumours.csv", "new_patients.csv"
+TRAINING, HELD_BACK, LATER = "tumours.csv", "new_patients.csv", "next_year.csv"
 HELD_BACK_SHARE = 0.3
+OTHER_SCALE = 1.2
+"""What another device would do to the lengths that it measures: a drift that was put there to be found."""
 SEED = 7
 
 
@@ -37,6 +39,7 @@ TURNS = (
     Turn("Look at the data", f"What is in {TRAINING}? Give me an overview."),
     Turn("Train a model", f"Train a model on {TRAINING} that predicts diagnosis. Take at most 20 seconds."),
     Turn("Evaluate on rows it has never seen", f"How good is that model on {HELD_BACK}?"),
+    Turn("Watch it", f"Has {LATER} drifted from what the model was trained on, and does it matter for the model?"),
     Turn("Ask from memory", "Which model was that, and what was its score on the new data?"),
 )
 
@@ -64,10 +67,12 @@ DOCUMENTS = (
 )
 @model_option
 def demo(folder: Path, model: str | None) -> None:
-    """The guided tour on real data. In several turns the agent profiles, trains, evaluates and remembers.
+    """The guided tour on real data. The agent profiles, trains, evaluates, looks for drift and remembers; then
+    tables and documents are asked.
 
     The data is the Wisconsin breast cancer set (UCI, CC BY 4.0) that scikit-learn ships; 30% of the rows are held
-    back. Nothing leaves this machine unless --model names a remote model.
+    back, and written once more as another device might measure them. Nothing leaves this machine unless --model names
+    a remote model.
 
     \b
     Examples:
@@ -103,7 +108,9 @@ def _write_data(folder: Path) -> None:
         frame, test_size=HELD_BACK_SHARE, stratify=frame["diagnosis"], random_state=SEED
     )
     folder.mkdir(parents=True, exist_ok=True)
-    for name, part in ((TRAINING, train), (HELD_BACK, held_back)):
+    scaled = [c for c in frame.columns if c.endswith(("_radius", "_perimeter", "_area"))]
+    later = held_back.assign(**{c: (held_back[c] * OTHER_SCALE).round(5) for c in scaled})
+    for name, part in ((TRAINING, train), (HELD_BACK, held_back), (LATER, later)):
         part.to_csv(folder / name, index=False)
         click.echo(f"wrote {folder / name}: {len(part)} rows x {len(part.columns)} columns")
 

@@ -138,8 +138,10 @@ def test_run_fills_a_prompt_file_and_prints_the_answer(cli: Cli, workspace: Path
 def test_demo_is_a_conversation_that_trains_evaluates_and_remembers(cli: Cli, workspace: Path) -> None:
     done = cli("demo", "--folder", str(workspace / "tour"))
     assert done.code == 0, done.err
-    for call in ("> profile_data(", "> train(", "> evaluate("):
+    for call in ("> profile_data(", "> train(", "> evaluate(", "> detect_drift("):
         assert call in done.err
+    assert "docs/retrieval.md, characters" in done.out
+    assert "The documents do not say it." in done.out
     assert "model:tumours/1" in done.out
     assert "  trace   " in done.out
     assert "agentkit traces show" in done.out
