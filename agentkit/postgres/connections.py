@@ -27,6 +27,7 @@ CONNECT_SECONDS = 10
 POOL_SIZE = 10
 PATIENCE = 15.0
 """Seconds in which a server that went away may come back before work fails; the embedded one is started anew."""
+_HANGS_UP = 3.0
 _OPTIONS: dict[str, Any] = {"autocommit": True, "row_factory": dict_row, "prepare_threshold": 0}
 # SQLSTATE classes of a server that is gone or has no room; a query that was cancelled is the caller's affair
 _TROUBLE, _CANCELLED = ("08", "53", "57"), "57014"
@@ -84,7 +85,7 @@ def _check(connection: Connection) -> None:
 def connected(parameters: Parameters) -> Iterator[Connection]:
     """One connection for a `with` block. Raises StorageError."""
     try:
-        with psycopg.connect(as_url("postgresql", parameters), autocommit=True, row_factory=dict_row) as connection:
+        with _connected_at_last(parameters) as connection:
             yield connection
     except psycopg.Error as error:
         where = parameters.get("host") or parameters.get("hostaddr") or "localhost"
@@ -92,6 +93,18 @@ def connected(parameters: Parameters) -> Iterator[Connection]:
             f"Postgres on {where!r} cannot be used: {first_line(error, parameters)}. Check that it runs and has room, "
             "and AGENTKIT_DATABASE_URL if that is set."
         ) from None
+
+
+def _connected_at_last(parameters: Parameters) -> Connection:
+    """A connection; a server that is just coming back after a crash may hang up on the first ones."""
+    deadline = time.monotonic() + _HANGS_UP
+    while True:
+        try:
+            return psycopg.connect(as_url("postgresql", parameters), autocommit=True, row_factory=dict_row)
+        except psycopg.OperationalError as error:
+            if "closed the connection unexpectedly" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
 
 
 def parse(url: str) -> Parameters:

@@ -14,7 +14,7 @@ async def in_thread(make: Callable[[threading.Event], Iterator[Item]]) -> AsyncI
     """Iterate in a thread of its own. Closing or cancelling sets the event that the iterator was made with."""
     loop = asyncio.get_running_loop()
     items: asyncio.Queue[Item | BaseException | None] = asyncio.Queue()
-    stop = threading.Event()
+    stop, left = threading.Event(), threading.Event()
 
     def put(item: Item | BaseException | None) -> None:
         if not loop.is_closed():
@@ -24,7 +24,7 @@ async def in_thread(make: Callable[[threading.Event], Iterator[Item]]) -> AsyncI
         try:
             for item in make(stop):
                 put(item)
-                if stop.is_set():
+                if left.is_set():  # not `stop`: an iterator may set its event itself when it has all it needs
                     break
         except BaseException as error:  # noqa: BLE001 - it is raised in the consumer
             put(error)
@@ -37,4 +37,5 @@ async def in_thread(make: Callable[[threading.Event], Iterator[Item]]) -> AsyncI
                 raise item
             yield item
     finally:
+        left.set()
         stop.set()

@@ -20,8 +20,7 @@ def register_tools() -> list[ToolSpec]:
             "train",
             "agentkit_ml.train:train",
             "Train, build or fit a model that learns to predict, forecast or classify one column of a data file from "
-            "the others: who will, how much, which kind? Use it when a model is needed. Returns a model handle and its "
-            "score on held-back rows.",
+            "the others: who will, how much, which kind? Returns a handle and a score on held-back rows.",
             risk="costly",
         ),
         ToolSpec(
