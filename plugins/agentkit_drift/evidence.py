@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from agentkit.profiles import listed
 from agentkit_drift import thresholds
-from agentkit_drift.distributions import Distribution, Grid, Sample
+from agentkit_drift.distributions import Distribution, Grid, Sample, quiet
 from agentkit_drift.measures import binned, by_chance, distances, jensen_shannon, picture, psi
 from agentkit_drift.result import ColumnDrift, ErrorBound, Histogram
 from agentkit_drift.significance import EXACT_VALUES, chi_squared, ks_p, ks_p_exact, pooled_p, share_p
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _SHOWN_LEVELS = 20
 _LEAST_SHIFT = 0.005
 _NAMED = 50
+_LARGEST = 1e6
 _RANGE_ONLY = 0.5
 """Share of values between two edges above which a grid says no more than where they begin and end."""
 _LN2 = math.log(2)
@@ -72,7 +73,8 @@ def compare_column(before: Summary, after: Summary, show_values: bool = True) ->
     if not (before.present and after.present):
         return made
     measured = {"category": _categories, "text": _texts, "date": _dates, "number": _numbers, "id": _ids}
-    measured[before.kind](made, before, after, show_values)
+    with quiet():
+        measured[before.kind](made, before, after, show_values)
     return made
 
 
@@ -94,7 +96,8 @@ def _missing(made: Compared, before: Summary, after: Summary) -> None:
 
 
 def _evidence(measure: str, value: float, limits: dict[str, float], p: float | None, small: bool) -> Evidence:
-    return Evidence(measure, value / limits["moderate"], value / limits["strong"], p, small)
+    moderate, strong = (min(value / limits[level], _LARGEST) for level in ("moderate", "strong"))
+    return Evidence(measure, moderate, strong, p, small)
 
 
 def _numbers(made: Compared, before: Summary, after: Summary, show_values: bool, unit: str = "") -> None:
@@ -119,8 +122,8 @@ def _numbers(made: Compared, before: Summary, after: Summary, show_values: bool,
         _evidence("PSI", max(index - chance, 0.0), thresholds.PSI, p, small),
         _evidence("JS", _beyond_chance(js, chance), thresholds.JS, p, small),
     ]
-    if normal is not None and _finite(normal) is not None:
-        certain = max(found.wasserstein - found.wasserstein_error, 0.0) / spread if found.wasserstein_error else normal
+    certain = None if normal is None else _finite((found.wasserstein - found.wasserstein_error) / spread)
+    if certain is not None and certain >= 0:
         made.evidence.append(_evidence("Wasserstein", certain, thresholds.WASSERSTEIN, p, small))
     if not small and outside:
         made.evidence.append(_evidence("range", outside, thresholds.OUTSIDE, _range_p(outside, one.n, other.n), small))
@@ -182,8 +185,8 @@ def _told_numbers(
         told.append("is constant now")
     if normal is not None and math.isfinite(normal) and abs(other.mean - one.mean) >= _LEAST_SHIFT * one.std:
         shift = (other.mean - one.mean) / one.std
-        values = f"mean {_short(one.mean)} -> {_short(other.mean)} ({shift:+.2f} deviations)"
-        told.append(values if show_values and not unit else f"mean moved by {shift:+.2f} deviations")
+        values = f"mean {_short(one.mean)} -> {_short(other.mean)} ({_signed(shift)} deviations)"
+        told.append(values if show_values and not unit else f"mean moved by {_signed(shift)} deviations")
     if normal is not None and math.isfinite(normal):
         ratio = other.std / one.std
         if ratio >= 1.15 or ratio <= 0.87:
@@ -334,6 +337,10 @@ def _texts(made: Compared, before: Summary, after: Summary, _show_values: bool) 
 
 def _percent(share: float) -> str:
     return f"{share:.0%}" if share >= 0.1 or share == 0 else f"{share:.1%}"
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.2f}" if abs(value) < 10_000 else f"{value:+.3g}"
 
 
 def _short(value: float) -> str:
