@@ -62,13 +62,12 @@ def compare_column(before: Summary, after: Summary, show_values: bool = True) ->
     if "empty" in (before.kind, after.kind):
         if before.kind != after.kind:
             made.findings.append("was empty, has values now" if before.kind == "empty" else "has no values any more")
-            made.evidence.append(Evidence("missing share", 2.0, 1.0 if after.kind == "empty" else 0.5))
         return made
     if before.kind != after.kind:
         made.findings.append(f"was {before.kind}, is {after.kind} now: it cannot be compared")
         made.evidence.append(Evidence("type", 2.0, 1.0))
         return made
-    if before.stored != after.stored:
+    if before.stored and before.stored != after.stored:
         made.findings.append(f"was stored as {before.stored}, is stored as {after.stored} now")
     if not (before.present and after.present):
         return made

@@ -39,6 +39,7 @@ class Summary:
     """One column of one data set. `distribution`: of numbers, dates (seconds since 1970) and the lengths of texts.
 
     `levels`: how many rows each category has, the most frequent first; `other`: rows of levels that were not kept.
+    `stored`: how the file has the values, '' if that is not known.
     """
 
     name: str

@@ -104,6 +104,12 @@ def test_one_row_is_compared_and_said_to_be_little() -> None:
     assert any("Only 1 rows on one side" in f for f in made.findings)
 
 
+def test_one_row_without_a_value_is_no_drift_of_a_column_with_gaps() -> None:
+    made = one([*NUMBERS, None, None, None, None, None], [None])
+    assert not made.drifted
+    assert "has no values any more" in made.findings
+
+
 def test_no_rows_are_an_error() -> None:
     with pytest.raises(DatasetError, match=r"\(current data\) has no rows"):
         compare(pd.DataFrame({"x": NUMBERS}), pd.DataFrame({"x": []}))
