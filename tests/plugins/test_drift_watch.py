@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from agentkit_drift.checks import Check
+from agentkit_drift.result import ColumnDrift, DriftResult, Histogram
 from agentkit_drift.watching.config import load_watch, question
 from agentkit_drift.watching.history import History, RunNotFound
-from agentkit_drift.watching.run import WatchBusy, Watcher
+from agentkit_drift.watching.run import WatchBusy, Watcher, _kept
 
 from agentkit.calls import CallContext, Services
 from agentkit.errors import DatasetError, SettingsError, StorageError
@@ -98,6 +100,29 @@ class TestRuns:
         watcher(services, written(name, 'html = "drift.html"\nprometheus = "drift.prom"')).once()
         assert "<!doctype html>" in Path("drift.html").read_text()
         assert f'agentkit_drift_verdict{{watch="{name}"}} 0.0' in Path("drift.prom").read_text()
+
+    def test_a_page_of_somebody_else_is_not_replaced(self, services: Services, name: str) -> None:
+        said: list[str] = []
+        Path("index.html").write_text("<p>mine</p>")
+        watcher(services, written(name, 'html = "index.html"'), said).once()
+        assert "is no report of agentkit" in said[0]
+        assert Path("index.html").read_text() == "<p>mine</p>"
+
+    def test_the_history_of_many_columns_stays_small(self) -> None:
+        shares = Histogram(edges=[0.0, 0.5, 1.0], reference=[0.5, 0.5], current=[0.9, 0.1])
+        columns = {
+            f"c{i}": ColumnDrift(name=f"c{i}\x00", kind="number", drifted=i < 300, histogram=shares)
+            for i in range(5_000)
+        }
+        drift = DriftResult(
+            reference="a", current="b", method="exact", rows_reference=1, rows_current=1, verdict="drift",
+            recommendation="", drifted_share=1, weighted_share=1, columns=columns,
+        )  # fmt: skip
+        kept = _kept(Check(drift))
+        assert kept is not None
+        assert len(kept["drift"]["columns"]) == 300
+        assert sum(c["histogram"] is not None for c in kept["drift"]["columns"].values()) == 40
+        assert "\\u0000" not in json.dumps(kept), "a character that Postgres does not take"
 
     def test_a_file_that_cannot_be_written_is_said_and_the_run_stays(self, services: Services, name: str) -> None:
         said: list[str] = []
