@@ -66,10 +66,11 @@ ODD: dict[str, tuple[Any, Any, bool, str]] = {
 }
 
 
+@pytest.mark.parametrize("method", ["exact", "profile"])
 @pytest.mark.parametrize("case", ODD)
-def test_odd_columns_are_told_as_what_they_are(case: str) -> None:
+def test_odd_columns_are_told_as_what_they_are(case: str, method: Any) -> None:
     before, after, drifted, said = ODD[case]
-    made = one(before, after)
+    made = one(before, after, method=method)
     assert made.drifted is drifted, made
     assert said in "; ".join(made.findings)
 
