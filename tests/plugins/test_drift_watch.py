@@ -145,6 +145,21 @@ class TestMlflow:
         assert logged.data.metrics["effect/income"] > 1
         assert [f.path for f in client.list_artifacts(run.mlflow_run)] == ["drift.json"]
 
+    def test_columns_may_be_called_anything(self, services: Services, name: str) -> None:
+        frame = loans(400, 5)
+        frame.columns = ["..", "a/b\\ü'\"", "x" * 300, "a\x00b"]
+        frame.to_parquet("may.parquet")
+        frame.iloc[:, 0] += 30
+        frame.iloc[:, 3] = "new"
+        frame.to_parquet("now.parquet")
+        path = Path(f"{name}.toml")
+        path.write_text(f'reference = "may.parquet"\ncurrent = "now.parquet"\nexperiment = "{name}"\n')
+        said: list[str] = []
+        run = watcher(services, path, said).once()
+        assert said == []
+        assert run.state == "drift"
+        assert run.mlflow_run is not None
+
     def test_an_mlflow_that_is_away_loses_nothing(
         self, services: Services, name: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
