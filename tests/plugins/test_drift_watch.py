@@ -320,7 +320,7 @@ class TestCommands:
         assert len(runs) == 2
         assert name in cli("drift", "history").out
         assert cli("drift", "report", name, "last.html").code == 0
-        assert "Drift: what the model gets" in Path("last.html").read_text()
+        assert "Drift: the data are no longer" in Path("last.html").read_text()
         assert cli("drift", "report", f"{name}/{runs[1]['run']}", "first.html").code == 0
         assert "No drift" in Path("first.html").read_text()
 
