@@ -32,6 +32,7 @@ EXACT_CELLS = 400_000_000
 """Cells of both data sets together up to which `auto` compares all values."""
 
 _FEW_ROWS = 30
+_MOST_TOLD = 50
 
 Progress = Callable[[str, float | None], None]
 
@@ -186,7 +187,8 @@ def _compared(
 ) -> Iterator[Compared]:  # fmt: skip
     """Column by column. `kept` gets the reference's summaries, in a form that is small."""
     for i, (one, other) in enumerate(pairing.pairs):
-        options.progress(f"Comparing {one!r}", 0.7 * i / len(pairing.pairs))
+        if i % (1 + len(pairing.pairs) // _MOST_TOLD) == 0:
+            options.progress(f"Comparing {one!r}", 0.7 * i / len(pairing.pairs))
         if exact:
             assert not isinstance(before, DriftProfile)
             assert not isinstance(after, DriftProfile)
