@@ -50,12 +50,14 @@ def check_predictions(
     asked = _asked(handle, version, stored)
     data = ctx.dataset(dataset)
     ctx.progress(f"{handle} predicts for {data.name}", 0.05)
+    if stored is not None and data.digest == stored.digest:
+        ctx.note(_learned(handle, data))
     now = ask(asked, data, ctx)
     if not len(now.predicted):
         raise DatasetError(f"{data.name!r} has no rows.")
     before, against = _reference(asked, stored, reference, ctx)
     ctx.progress("Comparing with the reference", 0.6)
-    return _result(asked, data, now, before, against, started)
+    return _result(asked, data, now, before, against, started, ctx.settings.privacy.send_values)
 
 
 def _asked(handle: str, version: Any, stored: PredictionProfile | None) -> Asked:
@@ -78,7 +80,7 @@ def _reference(
         return None, "nothing"
     data = ctx.dataset(reference)
     if stored is not None and data.digest == stored.digest:
-        ctx.note(f"{asked.handle} has learned from {data.name}: its answers there are surer than they should be.")
+        ctx.note(_learned(asked.handle, data))
     ctx.progress(f"{asked.handle} predicts for {data.name}", 0.35)
     answers = ask(asked, data, ctx)
     labelled = answers.labelled()
@@ -91,8 +93,18 @@ def _reference(
     return answers.profile(**known), data.name
 
 
+def _learned(handle: str, data: Dataset) -> str:
+    return f"{handle} has learned from {data.name}: its answers there are surer than they should be."
+
+
 def _result(
-    asked: Asked, data: Dataset, now: Answers, before: PredictionProfile | None, against: str, started: float
+    asked: Asked,
+    data: Dataset,
+    now: Answers,
+    before: PredictionProfile | None,
+    against: str,
+    started: float,
+    show: bool,
 ) -> PredictionCheck:
     labelled = now.labelled()
     measured = measure(labelled, before) if labelled is not None else {}
@@ -107,6 +119,6 @@ def _result(
         estimated=estimated, assumptions=list(ASSUMPTIONS) if estimated else [],
     )  # fmt: skip
     made.verdict, made.recommendation = judged(made)
-    made.findings = [*findings(made), *([why] if why else [])]
+    made.findings = [*findings(made, show_values=show), *([why] if why else [])]
     made.seconds = time.perf_counter() - started
     return made

@@ -91,20 +91,30 @@ def run_check(question: Question, ctx: ToolContext) -> Check:
     given = {"columns": question.columns, "time_column": question.time_column}
     args: dict[str, Any] = {name: value for name, value in given.items() if value}
     model = question.asked_model
-    drift = ctx.call(
-        "detect_drift", reference=question.reference, current=question.current, method=question.method, **args
-    )
+    current = _read_once(question.current, ctx)
+    drift = ctx.call("detect_drift", reference=question.reference, current=current, method=question.method, **args)
     assert isinstance(drift, DriftResult)
+    asked = question.current if current != question.current else None
+    drift = drift.model_copy(update={"current": asked} if asked else {})
     if model is None:
         return Check(drift)
     try:
-        found = ctx.call("check_predictions", model=model, dataset=question.current)
+        found = ctx.call("check_predictions", model=model, dataset=current)
     except DatasetError as error:
         if question.predictions:
             raise
         return Check(drift.model_copy(update={"notes": [*drift.notes, f"Predictions could not be checked: {error}"]}))
     assert isinstance(found, PredictionCheck)
-    return Check(drift, found)
+    return Check(drift, found.model_copy(update={"dataset": asked} if asked else {}))
+
+
+def _read_once(name: str, ctx: ToolContext) -> str:
+    """The handle of the rows that a query gives now, so that columns and answers are of the same rows."""
+    from agentkit.query_datasets import is_query
+
+    if not is_query(name) or name.strip().startswith("table:"):
+        return name
+    return f"table:{ctx.dataset(name).path.stem}"
 
 
 def write_outputs(

@@ -55,11 +55,11 @@ def read(arrays: Sequence[Any], name: str = "", wanted: Kind | None = None) -> V
         made = Values("number", rows, "truth value" if kinds == {"truth"} else "number", _joined(arrays))
         if wanted == "id":
             return replace(made, kind="id")
-        return _as_labels(made) if wanted in ("category", "text") else _judged_id(made, typed, name, wanted)
+        return _as_labels(made, wanted) if wanted in ("category", "text") else _judged_id(made, typed, name, wanted)
     if kinds == {"date"}:
         zoned = any(getattr(a.type, "tz", None) for a in typed)
         made = Values("date", rows, "date", _seconds(arrays), zoned=zoned)
-        return _as_labels(made) if wanted in ("category", "text") else made
+        return _as_labels(made, wanted) if wanted in ("category", "text") else made
     codes, labels = _coded(arrays)
     stored = "truth value" if kinds == {"truth"} else "text"
     return _of_labels(Values("category", rows, stored, codes=codes, labels=labels), name, wanted)
@@ -196,8 +196,8 @@ def _judged_id(values: Values, typed: Sequence[Any], name: str, wanted: Kind | N
     return Values("id", values.rows, values.stored, numbers) if counts else values
 
 
-def _as_labels(values: Values) -> Values:
-    """Numbers and dates as texts: the reference holds categories."""
+def _as_labels(values: Values, kind: Kind) -> Values:
+    """Numbers and dates as texts: the reference holds categories or text."""
     import numpy as np
 
     assert values.numbers is not None
@@ -205,7 +205,7 @@ def _as_labels(values: Values) -> Values:
     levels, found = np.unique(values.numbers[there], return_inverse=True)
     codes = np.full(values.rows, -1, dtype="int32")
     codes[there] = found
-    return Values("category", values.rows, values.stored, codes=codes, labels=tuple(_label(float(v)) for v in levels))
+    return Values(kind, values.rows, values.stored, codes=codes, labels=tuple(_label(float(v)) for v in levels))
 
 
 def _label(value: float) -> str:

@@ -12,8 +12,9 @@ from agentkit.datasets import Dataset, Workspace, open_dataset
 from agentkit.errors import BadInput, DatasetError
 from agentkit.profiles import listed
 from agentkit_drift.columns import alike, read
+from agentkit_drift.compare_column import compare_column
 from agentkit_drift.distributions import Sample
-from agentkit_drift.evidence import Compared, compare_column
+from agentkit_drift.evidence import Compared
 from agentkit_drift.pairing import Pairing, paired
 from agentkit_drift.profile_file import DriftProfile, is_profile, load_profile, profile_of
 from agentkit_drift.result import ColumnDrift, DriftResult, Multivariate, Window
@@ -31,6 +32,7 @@ EXACT_CELLS = 400_000_000
 """Cells of both data sets together up to which `auto` compares all values."""
 
 _FEW_ROWS = 30
+_MOST_TOLD = 50
 
 Progress = Callable[[str, float | None], None]
 
@@ -185,7 +187,8 @@ def _compared(
 ) -> Iterator[Compared]:  # fmt: skip
     """Column by column. `kept` gets the reference's summaries, in a form that is small."""
     for i, (one, other) in enumerate(pairing.pairs):
-        options.progress(f"Comparing {one!r}", 0.7 * i / len(pairing.pairs))
+        if i % (1 + len(pairing.pairs) // _MOST_TOLD) == 0:
+            options.progress(f"Comparing {one!r}", 0.7 * i / len(pairing.pairs))
         if exact:
             assert not isinstance(before, DriftProfile)
             assert not isinstance(after, DriftProfile)
@@ -215,7 +218,20 @@ def _summaries(
         return first, after[other]
     wanted = None if first.kind == "empty" else first.kind
     edges = getattr(first.distribution, "edges", None) if first.kind in ("number", "date", "id") else None
-    return first, streamed(after, other, wanted, edges)
+    return first, _as_truths(streamed(after, other, wanted, edges), first)
+
+
+def _as_truths(summary: Summary, like: Summary) -> Summary:
+    """0 and 1 under the names that the reference has for truth values, if these are its levels."""
+    names = {level.lower(): level for level in like.levels}
+    if (
+        summary.stored != "number"
+        or not names
+        or not (names.keys() <= {"true", "false"} and summary.levels.keys() <= {"0", "1"})
+    ):
+        return summary
+    told = {"0": names.get("false", "False"), "1": names.get("true", "True")}
+    return replace(summary, levels={told[level]: n for level, n in summary.levels.items()})
 
 
 def _findings(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -41,9 +42,8 @@ class Sample:
     @cached_property
     def std(self) -> float:
         """Of the values themselves (no degree of freedom taken off)."""
-        import numpy as np
 
-        with np.errstate(over="ignore", invalid="ignore"):
+        with quiet():
             return float(self.values.std()) if self.minimum < self.maximum else 0.0
 
     def upto(self, points: NDArray[Any]) -> NDArray[Any]:
@@ -174,7 +174,7 @@ class Counter:
         if not len(values):
             return
         below, upto = np.searchsorted(values, self._edges, "left"), np.searchsorted(values, self._edges, "right")
-        with np.errstate(over="ignore", invalid="ignore"):
+        with quiet():
             starts, ends = np.concatenate([[0], upto]), np.concatenate([below, [len(values)]])
             # one value more, so that a part may begin behind the last one
             parts = np.add.reduceat(np.append(values, 0.0), np.column_stack([starts, ends]).ravel())[::2]
@@ -203,16 +203,28 @@ class Counter:
 Distribution = Sample | Grid
 
 
+def quiet() -> AbstractContextManager[Any]:
+    """Numbers near the largest that there are overflow to infinity or NaN, without a warning; such results are None."""
+    import numpy as np
+
+    return np.errstate(over="ignore", invalid="ignore")
+
+
 def merged_grid(grids: Iterable[Grid]) -> Grid:
     """The distribution of all their values together, on 2,048 bins again. The errors are added up by weight.
 
     Many at once are merged better than one after the other: each merging adds up to one bin to `rank_error`.
     """
-    import numpy as np
-
     parts = [g for g in grids if g.n]
     if len(parts) == 1:
         return parts[0]
+    with quiet():
+        return _merged(parts)
+
+
+def _merged(parts: Sequence[Grid]) -> Grid:
+    import numpy as np
+
     union = np.unique(np.concatenate([g.edges for g in parts]))
     same = [g.at(union) for g in parts]
     total = sum(g.n for g in same)
@@ -223,12 +235,13 @@ def merged_grid(grids: Iterable[Grid]) -> Grid:
     through = np.cumsum(sums + atoms)
     before = (through - atoms)[kept]
     below, upto = (sum(getattr(g, side) for g in same)[kept] for side in ("below", "upto_edges"))
-    mean = sum(g.n / total * g.mean for g in same)
-    variance = sum(g.n / total * (g.std**2 + (g.mean - mean) ** 2) for g in same)
+    weights, means, spreads = (np.asarray(v) for v in zip(*((g.n / total, g.mean, g.std) for g in same), strict=True))
+    mean = float(weights @ means)
+    std = float(np.sqrt(weights @ (spreads**2 + (means - mean) ** 2)))
     return Grid(
         union[kept], below, upto,
         np.concatenate([[before[0]], before[1:] - through[kept][:-1], [0.0]]), total, min(g.minimum for g in same),
-        max(g.maximum for g in same), float(mean), float(variance) ** 0.5,
+        max(g.maximum for g in same), mean, std,
         sum(g.n / total * g.rank_error for g in same),
         sum(g.n / total * g.area_error for g in same),
     )  # fmt: skip
@@ -274,7 +287,6 @@ def _share_of(points: NDArray[Any], left: NDArray[Any], right: NDArray[Any]) -> 
 
 
 def _quiet_mean(values: NDArray[Any]) -> float:
-    import numpy as np
 
-    with np.errstate(over="ignore", invalid="ignore"):
+    with quiet():
         return float(values.mean())

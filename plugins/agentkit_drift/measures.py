@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from agentkit_drift.distributions import Distribution, Grid, Sample
+from agentkit_drift.distributions import Distribution, Grid, Sample, quiet
 from agentkit_drift.result import Histogram
 from agentkit_drift.thresholds import PSI_BINS
 
@@ -34,7 +34,7 @@ def distances(before: Distribution, after: Distribution) -> Distances:
     """Kolmogorov-Smirnov and Wasserstein: exact for two samples, bounded if one of them is a grid."""
     import numpy as np
 
-    with np.errstate(over="ignore", invalid="ignore"):
+    with quiet():
         if isinstance(before, Sample) and isinstance(after, Sample):
             return _exact(before.values, after.values)
         if isinstance(before, Grid) and isinstance(after, Grid):

@@ -73,16 +73,14 @@ def _summary(c: ColumnProfile) -> Summary:
     if kind == "number" and c.quantiles and present:
         std = (c.std or 0.0) * ((present - 1) / present) ** 0.5
         grid = quantile_grid(c.quantiles, present, c.mean or 0.0, std)
-        return Summary(kind="number", stored="number", distribution=grid, **base)
+        return Summary(kind="number", distribution=grid, **base)
     if kind == "date":
         ends = _date_ends(c)
-        return Summary(
-            kind="date", stored="date", distribution=quantile_grid(ends, present, sum(ends) / 2, 0.0), **base
-        )
+        return Summary(kind="date", distribution=quantile_grid(ends, present, sum(ends) / 2, 0.0), **base)
     if kind == "category":
         levels = dict(c.top or [])
-        return Summary(kind="category", stored="text", levels=levels, other=present - sum(levels.values()), **base)
-    return Summary(kind="id" if present else "empty", stored="nothing", **base)
+        return Summary(kind="category", levels=levels, other=present - sum(levels.values()), **base)
+    return Summary(kind="id" if present else "empty", **base)
 
 
 def _kind(c: ColumnProfile) -> Kind:

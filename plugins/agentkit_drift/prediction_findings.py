@@ -17,12 +17,12 @@ _SHOWN = ("roc_auc", "accuracy", "rmse", "mae")
 _BIG = 0.05
 
 
-def findings(check: PredictionCheck) -> list[str]:
-    """Sentences with the figures, the weightiest first."""
-    return list(_findings(check))
+def findings(check: PredictionCheck, *, show_values: bool = True) -> list[str]:
+    """Sentences with the figures, the weightiest first. `show_values`: classes, values of a column, may be named."""
+    return list(_findings(check, show_values))
 
 
-def _findings(check: PredictionCheck) -> Iterator[str]:
+def _findings(check: PredictionCheck, show_values: bool) -> Iterator[str]:
     if check.metrics:
         yield f"On {check.labelled:,} rows with labels: {_told(check, check.metrics)}."
     if check.calibration:
@@ -37,7 +37,7 @@ def _findings(check: PredictionCheck) -> Iterator[str]:
     if check.reference_rows and min(check.rows, check.reference_rows) < FEWEST_ROWS:
         yield f"{min(check.rows, check.reference_rows)} rows are too few to tell a shift by (at least {FEWEST_ROWS})."
     if check.score:
-        yield _score(check)
+        yield _score(check, show_values)
     if check.classes:
         found_classes = check.classes
         moved = sorted(
@@ -47,19 +47,20 @@ def _findings(check: PredictionCheck) -> Iterator[str]:
             f"{name!r} {found_classes.reference.get(name, 0.0):.1%} -> {found_classes.current[name]:.1%}"
             for name in moved[:3]
         )
-        yield f"Predicted classes: {shares}; PSI {found_classes.psi:.3f}."
+        yield f"Predicted classes: {shares if show_values else 'their shares'}; PSI {found_classes.psi:.3f}."
 
 
-def _score(check: PredictionCheck) -> str:
+def _score(check: PredictionCheck, show_values: bool) -> str:
     score = check.score
     assert score is not None
+    name = score.of if show_values or check.task != "binary" else "probability of the positive class"
     if score.mean_shift is None:
         same = score.mean_current == score.mean_reference
         moved = "as it is now" if same and score.level == "none" else f"now the mean is {score.mean_current:.4g}"
-        return f"The {score.of} was {score.mean_reference:.4g} for every row of the reference; {moved}."
+        return f"The {name} was {score.mean_reference:.4g} for every row of the reference; {moved}."
     chance = "" if score.level != "none" else " (no change that matters)"
     return (
-        f"Mean {score.of} {score.mean_reference:.4g} -> {score.mean_current:.4g}: {score.mean_shift:+.2f} standard "
+        f"Mean {name} {score.mean_reference:.4g} -> {score.mean_current:.4g}: {score.mean_shift:+.2f} standard "
         f"deviations, PSI {score.psi:.3f}{chance}."
     )
 

@@ -39,6 +39,7 @@ class Summary:
     """One column of one data set. `distribution`: of numbers, dates (seconds since 1970) and the lengths of texts.
 
     `levels`: how many rows each category has, the most frequent first; `other`: rows of levels that were not kept.
+    `stored`: how the file has the values, '' if that is not known.
     """
 
     name: str
@@ -108,17 +109,18 @@ def streamed(source: Source, name: str, wanted: Kind | None = None, edges: NDArr
 
 
 def _read_alike(source: Source, name: str, wanted: Kind | None) -> Iterator[Values]:
-    """The chunks, all of the kind of the first that has any values. What cannot be read so is missing."""
-    skipped = 0
+    """The chunks, all of the kind of the first that has any values: as wanted, if it can be. Others are missing."""
+    skipped, begun = 0, False
     for array in source.chunks(name):
         values = read([array], name, wanted)
         if values.kind == "empty":
             skipped += values.rows
             continue
-        if wanted is None:
-            wanted = values.kind
+        if not begun:
+            # a column that cannot be read as wanted is what it is
+            wanted, begun = values.kind, True
         if skipped:
-            yield Values("empty", skipped, "nothing") if wanted is None else _gap(values, skipped)
+            yield _gap(values, skipped)
             skipped = 0
         yield values if values.kind == wanted else _gap(values, values.rows, wanted)
     if skipped:
@@ -215,7 +217,8 @@ def _streamed_labels(name: str, chunks: Iterable[Values], first: Values) -> Summ
     if first.kind == "text":
         counted = sorted(lengths.items())
         all_lengths = np.repeat([float(k) for k, _ in counted], [n for _, n in counted])
-        return Summary(distribution=Sample(all_lengths).grid(), words=_words(kept), **base)
+        made = Sample(all_lengths).grid() if counted else None
+        return Summary(distribution=made, words=_words(kept), **base)
     return Summary(levels=dict(tally.most_common()), other=other, **base)
 
 

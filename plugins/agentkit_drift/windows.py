@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from agentkit.errors import DatasetError, suggest
 from agentkit_drift.columns import Values, read
+from agentkit_drift.compare_column import compare_column
 from agentkit_drift.distributions import Counter, Grid
-from agentkit_drift.evidence import Compared, compare_column
+from agentkit_drift.evidence import Compared
 from agentkit_drift.result import ColumnDrift, Window
 from agentkit_drift.sources import Source
 from agentkit_drift.summaries import Summary, sorted_numbers

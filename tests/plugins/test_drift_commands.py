@@ -107,6 +107,22 @@ class TestModels:
         without = cli("drift", "check", model, "june.csv", "--no-predictions", "--json")
         assert json.loads(without.out)["predictions"] is None
 
+    def test_a_query_is_asked_once_for_columns_and_answers(
+        self, cli: Cli, tool: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        import agentkit.calls
+
+        model, asked = loan_model(tool), []
+        original = agentkit.calls.open_query
+        monkeypatch.setattr(
+            agentkit.calls, "open_query", lambda name, *rest: (asked.append(name), original(name, *rest))[1]
+        )
+        query = "sql:SELECT * FROM june WHERE region = 'north'"
+        found = json.loads(cli("drift", "check", model, query, "--json").out)
+        assert found["drift"]["current"] == found["predictions"]["dataset"] == query
+        assert found["drift"]["rows_current"] == found["predictions"]["rows"]
+        assert [a for a in asked if a.startswith("sql:")] == [query]
+
     def test_the_model_can_be_named_beside_the_reference(self, cli: Cli, tool: Any) -> None:
         model = loan_model(tool)
         found = cli("drift", "check", "may.csv", "more_may.csv", "--model", model, "--json")

@@ -14,7 +14,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from agentkit_drift.compare import compare
+from agentkit_drift.compare import compare, profile
+from agentkit_drift.profile_file import merged_profile
+from agentkit_drift.result import DriftResult
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -31,6 +33,15 @@ def one(before: Any, after: Any, **options: Any) -> Any:
     """The only column of two data sets."""
     frames = pd.DataFrame({"x": before}), pd.DataFrame({"x": after})
     return compare(*frames, multivariate=False, **options).columns["x"]
+
+
+def assert_finite(made: DriftResult) -> None:
+    """Every figure is one, and the result can be written."""
+    column = made.columns["x"]
+    figures = (column.ks, column.psi, column.js, column.wasserstein, column.p_value, column.chi2, column.effect)
+    assert all(value is None or math.isfinite(value) for value in figures)
+    assert 0 <= column.missing_current <= 1
+    assert made.model_dump_json()
 
 
 ODD: dict[str, tuple[Any, Any, bool, str]] = {
@@ -55,32 +66,49 @@ ODD: dict[str, tuple[Any, Any, bool, str]] = {
 }
 
 
+@pytest.mark.parametrize("method", ["exact", "profile"])
 @pytest.mark.parametrize("case", ODD)
-def test_odd_columns_are_told_as_what_they_are(case: str) -> None:
+def test_odd_columns_are_told_as_what_they_are(case: str, method: Any) -> None:
     before, after, drifted, said = ODD[case]
-    made = one(before, after)
+    made = one(before, after, method=method)
     assert made.drifted is drifted, made
     assert said in "; ".join(made.findings)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(CELLS, min_size=1, max_size=30), st.lists(CELLS, min_size=1, max_size=30))
 def test_whatever_the_cells_hold_a_result_comes_out_and_every_figure_in_it_is_finite(
     before: list[Any], after: list[Any]
 ) -> None:
     frames = [pd.DataFrame({"x": pd.Series(side, dtype="object")}) for side in (before, after)]
-    made = compare(*frames, multivariate=False)
-    column = made.columns["x"]
-    for value in (column.ks, column.psi, column.js, column.wasserstein, column.p_value, column.chi2):
-        assert value is None or math.isfinite(value)
-    assert 0 <= column.missing_current <= 1
-    assert made.model_dump_json()
+    exact, counted = (compare(*frames, method=method, multivariate=False) for method in ("exact", "profile"))
+    for made in (exact, counted, compare(*(profile(f) for f in frames))):
+        assert_finite(made)
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.lists(st.floats(), min_size=1, max_size=60), st.lists(st.floats(), min_size=1, max_size=60))
+def test_numbers_as_large_as_there_are_give_finite_figures_or_none(before: list[float], after: list[float]) -> None:
+    frames = [pd.DataFrame({"x": side}) for side in (before, after)]
+    profiles = [profile(f) for f in frames]
+    for made in (
+        compare(*frames, multivariate=False),
+        compare(*profiles),
+        compare(merged_profile(profiles), frames[1]),
+    ):
+        assert_finite(made)
 
 
 def test_one_row_is_compared_and_said_to_be_little() -> None:
     made = compare(pd.DataFrame({"x": NUMBERS}), pd.DataFrame({"x": [20.0]}), multivariate=False)
     assert made.verdict == "none"
     assert any("Only 1 rows on one side" in f for f in made.findings)
+
+
+def test_one_row_without_a_value_is_no_drift_of_a_column_with_gaps() -> None:
+    made = one([*NUMBERS, None, None, None, None, None], [None])
+    assert not made.drifted
+    assert "has no values any more" in made.findings
 
 
 def test_no_rows_are_an_error() -> None:

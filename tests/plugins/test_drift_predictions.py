@@ -14,8 +14,10 @@ from agentkit_drift.answers import Answers
 from agentkit_drift.performance import estimate, metrics
 from agentkit_drift.prediction_shift import class_shift, score_shift
 
+from agentkit import Agent
 from agentkit.errors import DatasetError, HandleError
 from agentkit.prediction_profiles import PREDICTIONS, profile_predictions
+from agentkit.testing import ScriptedChatModel
 from tests.plugins.drift_models import kinds, loan_model, loans, rents, trained
 
 Tool = Callable[..., Any]
@@ -149,6 +151,8 @@ class TestReference:
         name = saved(loans(300, 18), "new.csv")
         found = tool("check_predictions", model=model, dataset=name, reference="drift_loans.csv")
         assert any("has learned from drift_loans.csv" in n for n in found.notes)
+        itself = tool("check_predictions", model=model, dataset="drift_loans.csv")
+        assert any("has learned from drift_loans.csv" in n for n in itself.notes)
 
     def test_a_model_without_stored_answers_says_what_to_do(
         self, tool: Tool, model: str, monkeypatch: pytest.MonkeyPatch
@@ -168,6 +172,15 @@ class TestReference:
         found = tool("check_predictions", model=model, dataset="sql:SELECT * FROM asked WHERE region = 'north'")
         assert 150 < found.rows < 250
         assert found.labelled == found.rows
+
+
+def test_classes_are_not_named_to_a_model_that_may_not_see_values(tool: Tool, model: str) -> None:
+    saved(loans(500, 23), "new.csv")
+    Path("agentkit.toml").write_text("[privacy]\nsend_values = false\n")
+    with Agent(model=ScriptedChatModel(script=[])) as agent:
+        brief = agent.call("check_predictions", model=model, dataset="new.csv").brief()
+    assert "probability of the positive class" in brief
+    assert "'yes'" not in brief
 
 
 class TestBadInput:

@@ -69,7 +69,7 @@ def result(columns: list[ColumnDrift], **more: Any) -> DriftResult:
 class TestReport:
     def test_the_verdict_and_what_to_do_come_first(self) -> None:
         page = html(result([column("income", "strong", 4.0), column("age")]))
-        assert page.index("Drift: what the model gets") < page.index("Retrain.") < page.index("income")
+        assert page.index("Drift: the data are no longer") < page.index("Retrain.") < page.index("income")
         assert page.index("<h3>income") < page.index("<h3>age")
         assert Page(page).open == []
 

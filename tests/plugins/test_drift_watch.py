@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from agentkit_drift.checks import Check
+from agentkit_drift.result import ColumnDrift, DriftResult, Histogram
 from agentkit_drift.watching.config import load_watch, question
 from agentkit_drift.watching.history import History, RunNotFound
-from agentkit_drift.watching.run import WatchBusy, Watcher
+from agentkit_drift.watching.run import WatchBusy, Watcher, _kept
 
 from agentkit.calls import CallContext, Services
 from agentkit.errors import DatasetError, SettingsError, StorageError
@@ -99,6 +101,29 @@ class TestRuns:
         assert "<!doctype html>" in Path("drift.html").read_text()
         assert f'agentkit_drift_verdict{{watch="{name}"}} 0.0' in Path("drift.prom").read_text()
 
+    def test_a_page_of_somebody_else_is_not_replaced(self, services: Services, name: str) -> None:
+        said: list[str] = []
+        Path("index.html").write_text("<p>mine</p>")
+        watcher(services, written(name, 'html = "index.html"'), said).once()
+        assert "is no report of agentkit" in said[0]
+        assert Path("index.html").read_text() == "<p>mine</p>"
+
+    def test_the_history_of_many_columns_stays_small(self) -> None:
+        shares = Histogram(edges=[0.0, 0.5, 1.0], reference=[0.5, 0.5], current=[0.9, 0.1])
+        columns = {
+            f"c{i}": ColumnDrift(name=f"c{i}\x00", kind="number", drifted=i < 300, histogram=shares)
+            for i in range(5_000)
+        }
+        drift = DriftResult(
+            reference="a", current="b", method="exact", rows_reference=1, rows_current=1, verdict="drift",
+            recommendation="", drifted_share=1, weighted_share=1, columns=columns,
+        )  # fmt: skip
+        kept = _kept(Check(drift))
+        assert kept is not None
+        assert len(kept["drift"]["columns"]) == 300
+        assert sum(c["histogram"] is not None for c in kept["drift"]["columns"].values()) == 40
+        assert "\\u0000" not in json.dumps(kept), "a character that Postgres does not take"
+
     def test_a_file_that_cannot_be_written_is_said_and_the_run_stays(self, services: Services, name: str) -> None:
         said: list[str] = []
         run = watcher(services, written(name, 'html = "may.csv/drift.html"'), said).once()
@@ -119,6 +144,21 @@ class TestMlflow:
         assert logged.data.metrics["verdict"] == 2
         assert logged.data.metrics["effect/income"] > 1
         assert [f.path for f in client.list_artifacts(run.mlflow_run)] == ["drift.json"]
+
+    def test_columns_may_be_called_anything(self, services: Services, name: str) -> None:
+        frame = loans(400, 5)
+        frame.columns = ["..", "a/b\\ü'\"", "x" * 300, "a\x00b"]
+        frame.to_parquet("may.parquet")
+        frame.iloc[:, 0] += 30
+        frame.iloc[:, 3] = "new"
+        frame.to_parquet("now.parquet")
+        path = Path(f"{name}.toml")
+        path.write_text(f'reference = "may.parquet"\ncurrent = "now.parquet"\nexperiment = "{name}"\n')
+        said: list[str] = []
+        run = watcher(services, path, said).once()
+        assert said == []
+        assert run.state == "drift"
+        assert run.mlflow_run is not None
 
     def test_an_mlflow_that_is_away_loses_nothing(
         self, services: Services, name: str, monkeypatch: pytest.MonkeyPatch
@@ -280,7 +320,7 @@ class TestCommands:
         assert len(runs) == 2
         assert name in cli("drift", "history").out
         assert cli("drift", "report", name, "last.html").code == 0
-        assert "Drift: what the model gets" in Path("last.html").read_text()
+        assert "Drift: the data are no longer" in Path("last.html").read_text()
         assert cli("drift", "report", f"{name}/{runs[1]['run']}", "first.html").code == 0
         assert "No drift" in Path("first.html").read_text()
 

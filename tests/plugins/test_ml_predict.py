@@ -81,6 +81,15 @@ def test_an_output_that_cannot_be_is_refused(output: str, told: str, tool: Tool,
     assert len(pd.read_csv("flowers.csv")) == 150
 
 
+def test_a_stored_table_can_be_the_output(tool: Tool, flowers: str, workspace: Path) -> None:
+    before = sorted(p.name for p in workspace.iterdir())
+    made = tool("predict", model=flowers, dataset="flowers.csv", output="table:guessed_flowers", proba=True)
+    assert sorted(p.name for p in workspace.iterdir()) == before
+    assert made.artifacts == []
+    again = tool("profile_data", dataset="table:guessed_flowers")
+    assert again.rows == 150
+
+
 def test_numbers_have_no_probabilities(tool: Tool, tables: Any) -> None:
     model = tool("train", dataset=tables.progress, target="progression", model="dummy").model
     with pytest.raises(BadInput, match="Leave proba out"):

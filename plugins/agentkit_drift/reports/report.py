@@ -24,7 +24,7 @@ _CLASS = {"none": "ok", "watch": "warn", "drift": "block"}
 _WORDS = {
     "none": "No drift: nothing to do.",
     "watch": "Something changed: look at it.",
-    "drift": "Drift: what the model gets is no longer what it learned from.",
+    "drift": "Drift: the data are no longer what they were.",
 }
 
 

@@ -6,7 +6,7 @@ import os
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -113,8 +113,3 @@ def _newest(pattern: str, root: Path) -> str:
     if not files:
         raise DatasetError(f"no file of the workspace fits {pattern!r}.")
     return max(files, key=lambda p: (p.stat().st_mtime_ns, p.name)).relative_to(root).as_posix()
-
-
-def as_told(watch: WatchFile) -> dict[str, Any]:
-    """The settings for a person to read: addresses and headers left out."""
-    return {"reference": watch.reference, "current": watch.current, "every_minutes": watch.every_minutes}

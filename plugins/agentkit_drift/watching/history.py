@@ -111,8 +111,9 @@ class History:
                 "insert into agentkit_drift.runs (watch, started_at, state, before, reference, current, rows, "
                 "drifted_share, weighted_share, drifted, recommendation, error, result, log_owed, word_owed) "
                 "values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) returning id",
-                [run.watch, run.started_at, run.state, before, run.reference, run.current, run.rows,
-                 run.drifted_share, run.weighted_share, list(run.drifted), run.recommendation, run.error,
+                [run.watch, run.started_at, run.state, before, _text(run.reference), _text(run.current), run.rows,
+                 run.drifted_share, run.weighted_share, [_text(name) for name in run.drifted],
+                 _text(run.recommendation), None if run.error is None else _text(run.error),
                  None if result is None else Jsonb(result), run.log_owed, owed],
             ).fetchone()  # fmt: skip
             assert row is not None
@@ -169,8 +170,8 @@ class History:
         )
 
     def unlogged(self, watch: str) -> list[Run]:
-        """Runs that are not in MLflow yet, the oldest first, at most 20."""
-        rows = self._pool.query(_SELECT + "where watch = %s and log_owed order by id limit 20", [watch])
+        """Runs that are not in MLflow yet, the newest first, at most 20: one that MLflow refuses stops no later one."""
+        rows = self._pool.query(_SELECT + "where watch = %s and log_owed order by id desc limit 20", [watch])
         return [Run(**row) for row in rows]
 
     def logged(self, run: Run, mlflow_run: str) -> None:
@@ -202,3 +203,8 @@ class History:
                 # several commands at once cannot be prepared
                 connection.execute(statements, prepare=False)
             connection.execute("update agentkit_drift.version set version = %s", [len(MIGRATIONS)])
+
+
+def _text(text: str) -> str:
+    """As Postgres takes it: names of columns can hold a NUL, its texts cannot."""
+    return text.replace("\0", "")

@@ -86,4 +86,6 @@ def _metrics(check: Check) -> dict[str, float]:
 
 def _plain(name: str) -> str:
     """A column's name as MLflow takes names of metrics."""
-    return "".join(c if c.isascii() and (c.isalnum() or c in "_-. ") else "_" for c in name)[:200] or "_"
+    made = "".join(c if c.isascii() and (c.isalnum() or c in "_-. ") else "_" for c in name)[:200]
+    # '.' and '..' are no names but places
+    return made if made.strip(".") else "_"

@@ -6,7 +6,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +14,9 @@ from typing import Any
 
 from agentkit.calls import CallContext, Services, guarded
 from agentkit.errors import AgentkitError, Cancelled, StorageError, ThreadBusy
+from agentkit.pages import is_page
 from agentkit_drift.checks import Check, run_check, write_outputs
+from agentkit_drift.reports.report import PICTURES
 from agentkit_drift.result import DriftResult
 from agentkit_drift.watching.config import WatchFile, question
 from agentkit_drift.watching.history import History, Run
@@ -89,17 +91,14 @@ class Watcher:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        lock = self.services.storage.locks().held(f"agentkit_drift:{self.watch.name}")
-        try:
-            lock.__enter__()
-        except ThreadBusy as error:
-            raise WatchBusy(
-                f"the watch {self.watch.name!r} is at work in another process; this run was left out."
-            ) from error
-        try:
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(self.services.storage.locks().held(f"agentkit_drift:{self.watch.name}"))
+            except ThreadBusy as error:
+                raise WatchBusy(
+                    f"the watch {self.watch.name!r} is at work in another process; this run was left out."
+                ) from error
             yield
-        finally:
-            lock.__exit__(None, None, None)
 
     def _checked(self) -> tuple[Run, Check | None]:
         """The run, not stored yet. What is wrong with the data or the model is its error; a stop is none."""
@@ -126,6 +125,9 @@ class Watcher:
     def _write(self, check: Check) -> None:
         """The files that each run writes. One that cannot be written is said, and the run stays."""
         html, prometheus = (self._path(name) for name in (self.watch.html, self.watch.prometheus))
+        if html is not None and html.exists() and not is_page(html):
+            self.say(f"{str(html)!r} is no report of agentkit, and was not replaced. Give another name for html.")
+            html = None
         try:
             write_outputs(check, html=html, prometheus=prometheus, labels={"watch": self.watch.name})
         except AgentkitError as error:
@@ -171,7 +173,7 @@ def _kept(check: Check | None) -> dict[str, Any] | None:
     if check is None:
         return None
     columns = {
-        name: column
+        name: column if number < PICTURES else column.model_copy(update={"histogram": None})
         for number, (name, column) in enumerate(check.drift.columns.items())
         if column.drifted or number < KEPT_COLUMNS
     }
