@@ -39,7 +39,7 @@ TURNS = (
     Turn("Look at the data", f"What is in {TRAINING}? Give me an overview."),
     Turn("Train a model", f"Train a model on {TRAINING} that predicts diagnosis. Take at most 20 seconds."),
     Turn("Evaluate on rows it has never seen", f"How good is that model on {HELD_BACK}?"),
-    Turn("Watch it", f"Has {LATER} drifted from what the model was trained on, and does it matter for the model?"),
+    Turn("Watch it", f"Has {LATER} drifted from the data of model:tumours, and does it matter for that model?"),
     Turn("Ask from memory", "Which model was that, and what was its score on the new data?"),
 )
 

@@ -92,7 +92,7 @@ def ask_documents(
     if found and found.withheld:
         ctx.note("The documents hold text that gives orders to a model. It was not followed.")
     if found and found.refused:
-        ctx.note(f"{found.refused} of the model's claims left out: what they quote is not in the documents.")
+        ctx.note(f"{found.refused} of the model's claims left out: they are not what the documents say.")
     return DocumentsAnswer(
         question=question,
         collection=collection,

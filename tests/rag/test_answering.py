@@ -146,6 +146,7 @@ def test_what_the_sources_do_not_show_is_not_said(documents: Any, draft: tuple[i
         ("It was built in Lyon, France.", "Where was it built?", "The mill was built in Lyon, in the Rhone.", False),
         ("返金は14日以内です", "返金はいつですか", "返金は14日以内に行われます", True),
         ("返金は14日以内です", "返金はいつですか", "The shop opens at 9.", False),
+        ("Log loss is used for ranks.", "Who won the world cup?", "Log loss and ranks of classes.", False),
         ("14.", "How many days?", "Refunds are paid within 14 days.", True),
     ],
 )
