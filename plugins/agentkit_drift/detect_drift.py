@@ -32,6 +32,8 @@ def detect_drift(
     """
     shown = ctx.settings.privacy.send_values
     options = Options(columns, method, time_column, multivariate, show_values=shown, progress=ctx.progress)
+    if reference == current:
+        ctx.note(f"{current!r} was compared with itself: give what came before, or a model, as the reference.")
     with opening() as opened:
         data = ctx.dataset(current)
         for note in data.notes:

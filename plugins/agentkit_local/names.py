@@ -16,7 +16,9 @@ from agentkit_local.mentions import SMALL, beginnings
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
 
-FILES = {"dataset", "reference", "current"}
+REFERENCES = {"reference"}
+"""What data are compared with: a file, or the model that learned from it."""
+FILES = {"dataset", "current"} | REFERENCES
 COLUMNS = {"target", "time_column", "group_column"}
 MODELS = {"model"}
 QUESTIONS = {"question"}
@@ -47,6 +49,7 @@ def with_names(shape: Mapping[str, Any], messages: Sequence[BaseMessage], said: 
             known = _files([said, *results[-3:]]) if FILE.search(said) else _files([*told, *results])
             folders = (m[0].rstrip(".") for m in _FOLDER.finditer(said))
             known += [folder for folder in folders if folder not in known]
+            known += _references(said, [*told, *results]) if name in REFERENCES else []
         elif name in MODELS and (handles := _handles([*told, *results])):
             bare = [h.removeprefix("model:") for h in handles]
             # a word that a handle is called by means that handle: without its version it may be cut short
@@ -64,6 +67,13 @@ def with_names(shape: Mapping[str, Any], messages: Sequence[BaseMessage], said: 
         elif name in QUESTIONS:
             properties[name] = {"maxLength": _REWORDED, **schema}
     return {**shape, "properties": properties}
+
+
+def _references(said: str, texts: Sequence[str]) -> list[str]:
+    """The models that data may be compared with; where none was told and one is meant, any word may be its name."""
+    if handles := _handles(texts):
+        return handles
+    return [f"model:{w}" for w in _phrases(said) if " " not in w] if "model" in said.lower() else []
 
 
 def without_names(text: str) -> str:

@@ -14,6 +14,7 @@ SHAPE: dict[str, Any] = {
         "dataset": {"type": "string"},
         "target": {"type": "string"},
         "model": {"type": "string"},
+        "reference": {"type": "string"},
         "output": {"type": "string"},
     },
 }
@@ -62,7 +63,7 @@ def test_a_column_is_a_word_or_some_words_of_the_request_or_of_a_result() -> Non
 def test_what_cannot_be_told_apart_is_left_free() -> None:
     assert allowed("Hello") == {"target": ["Hello"]}
     assert "target" not in allowed("用 a.csv 预测价格")
-    assert set(allowed("Train on a.csv")) == {"dataset", "target"}
+    assert set(allowed("Train on a.csv")) == {"dataset", "reference", "target"}
 
 
 def test_a_model_is_a_handle_that_was_told_or_a_word_of_the_request() -> None:
@@ -74,6 +75,15 @@ def test_a_model_is_a_handle_that_was_told_or_a_word_of_the_request() -> None:
     assert "members" not in allowed("Take the members model", trained)["model"]
     assert {"model:churn", "churn"} <= set(allowed("Take the churn model", trained)["model"])
     assert "model:members@champion" in allowed("Use model:members@champion.", trained)["model"]
+
+
+def test_a_reference_is_a_file_or_a_model() -> None:
+    trained = ToolMessage("Trained model:beans/1 on beans.csv.", tool_call_id="1")
+    assert allowed("Has june.csv drifted from what the model knows?", trained)["reference"] == [
+        "june.csv", "beans.csv", "model:beans/1",
+    ]  # fmt: skip
+    assert allowed("Compare may.csv and june.csv")["reference"] == ["may.csv", "june.csv"]
+    assert "model:beans" in allowed("Has june.csv drifted for the model beans?")["reference"]
 
 
 def test_without_a_handle_in_the_conversation_a_model_may_be_any() -> None:
