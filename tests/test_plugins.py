@@ -21,7 +21,7 @@ from agentkit.settings import load_settings
 from agentkit.specs import ToolSpec
 from agentkit.trust import trust
 
-BUILT_IN = ["anthropic", "local", "ml", "openai", "rag", "sql"]
+BUILT_IN = ["anthropic", "drift", "local", "ml", "openai", "rag", "sql"]
 GOOD = """
     @hookimpl
     def register_tools():

@@ -9,12 +9,14 @@ from pydantic import BaseModel, Field
 
 from agentkit.context import ToolContext
 from agentkit.handles import Handle
-from agentkit.results import Artifact, Table, ToolResult
+from agentkit.results import BRIEF_LIMIT, Artifact, Table, ToolResult
 from agentkit_ml.metrics import shown
 from agentkit_ml.registry.recording import SIZE_TAG
 from agentkit_ml.registry.tracking import Tracking
 
 _MOST_SHOWN = 10
+_ROOM = 60
+"""Characters for the lines that say how many there are."""
 
 
 class ModelEntry(BaseModel):
@@ -56,6 +58,8 @@ class ModelList(ToolResult):
         if not self.models:
             return "No models have been trained yet. Use train to make one."
         lines = [m.line() for m in self.models[:_MOST_SHOWN]]
+        while sum(map(len, lines)) + len(lines) > BRIEF_LIMIT - _ROOM:
+            lines.pop()
         more = len(self.models) - len(lines)
         return "\n".join([f"{len(self.models)} models:", *lines, *([f"and {more} older ones"] if more else [])])
 

@@ -10,8 +10,10 @@ from urllib.parse import unquote, urlparse
 
 import pandas as pd
 import pytest
+from agentkit_ml.list_models import ModelEntry, ModelList
 
 from agentkit.errors import HandleError, StorageError, TrainingError
+from agentkit.results import BRIEF_LIMIT
 
 Tool = Callable[..., Any]
 
@@ -323,3 +325,14 @@ def test_the_list_tells_size_and_rows(tool: Tool, flowers: str) -> None:
     assert entry.rows == 120
     assert 1_000 < entry.bytes < 5_000_000
     assert entry.created.endswith("+00:00")
+
+
+def test_the_brief_of_many_models_with_long_names_fits() -> None:
+    entry = ModelEntry(
+        model="model:" + "n" * 60 + "/12", task="binary", target="t" * 60, algorithm="lightgbm + linear", score=0.9,
+        metric="roc_auc", dataset="d" * 60 + ".csv", created="2026-11-23T10:00:00Z", run_id="0" * 32,
+    )  # fmt: skip
+    brief = ModelList(models=[entry] * 30).brief()
+    assert len(brief) <= BRIEF_LIMIT
+    assert brief.count("model:") == 4
+    assert brief.endswith("and 26 older ones")
