@@ -221,7 +221,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             table.append(line(label, rows))
             if given.out:
                 with given.out.open("a", encoding="utf-8") as file:
-                    file.writelines(json.dumps({"steps": label} | row) + "\n" for row in rows)
+                    file.writelines(json.dumps({"variant": label} | row) + "\n" for row in rows)
     sys.stdout.write("\n".join(table) + f"\n{len(items)} questions\n")
 
 
