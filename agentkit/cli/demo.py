@@ -39,8 +39,8 @@ TURNS = (
     Turn("Look at the data", f"What is in {TRAINING}? Give me an overview."),
     Turn("Train a model", f"Train a model on {TRAINING} that predicts diagnosis. Take at most 20 seconds."),
     Turn("Evaluate on rows it has never seen", f"How good is that model on {HELD_BACK}?"),
-    Turn("Watch it", f"Has {LATER} drifted from the data of model:tumours, and does it matter for that model?"),
     Turn("Ask from memory", "Which model was that, and what was its score on the new data?"),
+    Turn("Watch it", f"Has {LATER} drifted from the data of model:tumours, and does it matter for that model?"),
 )
 
 QUESTIONS = (

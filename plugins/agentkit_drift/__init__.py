@@ -19,8 +19,8 @@ def register_tools() -> list[ToolSpec]:
         ToolSpec(
             "check_predictions",
             "agentkit_drift.check_predictions:check_predictions",
-            "Check what a model predicts on new data: have its scores or classes shifted since training, is it still "
-            "calibrated, and how good is it now?",
+            "Check a model's predictions for new data against those at training, with or without true values: have "
+            "scores or classes shifted, are probabilities still calibrated?",
         ),
     ]
 

@@ -49,7 +49,9 @@ def with_names(shape: Mapping[str, Any], messages: Sequence[BaseMessage], said: 
             known = _files([said, *results[-3:]]) if FILE.search(said) else _files([*told, *results])
             folders = (m[0].rstrip(".") for m in _FOLDER.finditer(said))
             known += [folder for folder in folders if folder not in known]
-            known += _references(said, [*told, *results]) if name in REFERENCES else []
+            if name in REFERENCES:
+                meant = _handles([said])
+                known = [*_files([said]), *meant] if meant else [*known, *_references(said, [*told, *results])]
         elif name in MODELS and (handles := _handles([*told, *results])):
             bare = [h.removeprefix("model:") for h in handles]
             # a word that a handle is called by means that handle: without its version it may be cut short

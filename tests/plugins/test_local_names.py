@@ -82,6 +82,8 @@ def test_a_reference_is_a_file_or_a_model() -> None:
     assert allowed("Has june.csv drifted from what the model knows?", trained)["reference"] == [
         "june.csv", "beans.csv", "model:beans/1",
     ]  # fmt: skip
+    named = allowed("Has june.csv drifted for model:beans?", trained)["reference"]
+    assert named == ["june.csv", "model:beans"]
     assert allowed("Compare may.csv and june.csv")["reference"] == ["may.csv", "june.csv"]
     assert "model:beans" in allowed("Has june.csv drifted for the model beans?")["reference"]
 
