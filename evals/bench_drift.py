@@ -11,13 +11,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
+from evals.child import child
+from evals.row_groups import write_groups
+
+ROOT = Path(__file__).parents[1]
 REPEATS = 3
 GROUP_ROWS = 100_000
 LONG = 1_000_000
@@ -114,10 +117,10 @@ def drift_bench(
             files = [str(home / f"{side}.parquet") for side in ("before", "after")]
             for side, file in enumerate(files):
                 # a child of a large process begins with its peak memory
-                _run(sys.executable, _WRITE, file, str(count), str(side))
+                child(_WRITE, file, str(count), str(side), folder=ROOT)
             _compare_ways(home, files, count, evidently, classifier)
     for before, after in ((300, 300), (1_001, 1_001), (5_000, 1_500)) if nulls else ():
-        found = int(_run(sys.executable, _NULLS, str(nulls), str(before), str(after)).split()[-1])
+        found = int(child(_NULLS, str(nulls), str(before), str(after), folder=ROOT).split()[-1])
         print(
             f"drift  {nulls:,} unchanged data sets of {before:,} and {after:,} rows: {found / nulls:.1%} raise an alarm"
         )
@@ -125,66 +128,52 @@ def drift_bench(
 
 def _compare_ways(home: Path, files: list[str], rows: int, evidently: str, classifier: bool) -> None:
     stored = str(home / "profile.parquet")
-    _measured("making the profile", rows, sys.executable, _PROFILE, files[0], stored)
+    _measured("making the profile", rows, _PROFILE, files[0], stored)
     own = {
-        "exact": _measured("exact", rows, sys.executable, _COMPARE, *files, "exact") if rows <= PEER_ROWS else None,
-        "from a profile": _measured("from a profile", rows, sys.executable, _COMPARE, stored, files[1], "profile"),
+        "exact": _measured("exact", rows, _COMPARE, *files, "exact") if rows <= PEER_ROWS else None,
+        "from a profile": _measured("from a profile", rows, _COMPARE, stored, files[1], "profile"),
     }
     if classifier and rows <= PEER_ROWS:
-        _measured("exact and classifier", rows, sys.executable, _CLASSIFIER, *files)
+        _measured("exact and classifier", rows, _CLASSIFIER, *files)
     peers = {}
     if rows <= PEER_ROWS:
-        peers["scipy loop"] = _measured("scipy loop", rows, sys.executable, _SCIPY, *files)
+        peers["scipy loop"] = _measured("scipy loop", rows, _SCIPY, *files)
     if evidently and rows <= EVIDENTLY_ROWS:
-        peers["Evidently"] = _measured("Evidently", rows, evidently, _EVIDENTLY, *files)
+        peers["Evidently"] = _measured("Evidently", rows, _EVIDENTLY, *files, python=evidently)
     for peer, seconds in peers.items():
         for way, taken in own.items():
             if taken:
                 print(f"drift  {rows:>10,} rows  {peer} needs {seconds / taken:5.1f} times the CPU of {way}")
 
 
-def _measured(way: str, rows: int, python: str, code: str, *arguments: str) -> float:
+def _measured(way: str, rows: int, code: str, *arguments: str, python: str = sys.executable) -> float:
     """CPU seconds: the median of some runs."""
     runs = [
-        json.loads(_run(python, code + _END, *arguments).splitlines()[-1]) for _ in range(REPEATS if rows < LONG else 1)
+        json.loads(child(code + _END, *arguments, folder=ROOT, python=python).splitlines()[-1])
+        for _ in range(REPEATS if rows < LONG else 1)
     ]
     seconds, memory = (statistics.median(column) for column in zip(*runs, strict=True))
     print(f"drift  {rows:>10,} rows  {way:22} {seconds:7.2f} s CPU  {memory:7,.0f} MB", flush=True)
     return float(seconds)
 
 
-def _run(python: str, code: str, *arguments: str) -> str:
-    """What the code printed. Raises RuntimeError with its last words."""
-    environment = {k: v for k, v in os.environ.items() if python == sys.executable or k != "PYTHONPATH"}
-    command = [python, "-W", "ignore", "-c", code, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
-    if done.returncode:
-        raise RuntimeError(done.stderr[-2_000:])
-    return done.stdout
-
-
 def write(path: Path, rows: int, side: int) -> None:
     """40 columns of numbers, of which four are shifted on the second side, and 10 of categories, in row groups."""
     import numpy as np
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
-    writer = None
-    for start in range(0, rows, GROUP_ROWS):
-        count = min(GROUP_ROWS, rows - start)
+    def columns(start: int, count: int) -> dict[str, Any]:
         random = np.random.default_rng([side, start])
-        columns = {}
+        made = {}
         for i in range(40):
             values = random.normal(size=count) if i % 2 else random.lognormal(0, 1, count)
-            columns[f"x{i}"] = pa.array(values + 0.3 * side * (i < 4))
+            made[f"x{i}"] = pa.array(values + 0.3 * side * (i < 4))
         for i in range(10):
             levels = np.asarray([f"level {k}" for k in range(5 + 3 * i)])
-            columns[f"c{i}"] = pa.array(levels[random.integers(0, len(levels), count)])
-        table = pa.table(columns)
-        writer = writer or pq.ParquetWriter(path, table.schema)
-        writer.write_table(table)
-    if writer:
-        writer.close()
+            made[f"c{i}"] = pa.array(levels[random.integers(0, len(levels), count)])
+        return made
+
+    write_groups(path, rows, GROUP_ROWS, columns)
 
 
 if __name__ == "__main__":

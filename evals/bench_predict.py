@@ -15,8 +15,10 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from evals.child import child
+from evals.row_groups import write_groups
 
 ROWS = (500_000, 5_000_000)
 TRAINING_ROWS = 5_000
@@ -100,26 +102,21 @@ def _write_table(path: Path, rows: int, *, labelled: bool) -> None:
     """Ten number columns (one with gaps), three of text, an id; in row groups, so that memory does not grow."""
     import numpy as np
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
-    writer = None
-    for start in range(0, rows, GROUP_ROWS):
-        count = min(GROUP_ROWS, rows - start)
+    def columns(start: int, count: int) -> dict[str, Any]:
         random = np.random.default_rng(start)
         numbers = random.normal(size=(10, count))
-        columns = {f"x{i}": pa.array(numbers[i]) for i in range(9)}
-        columns["x9"] = pa.array(numbers[9], mask=random.random(count) < 0.1)
+        made = {f"x{i}": pa.array(numbers[i]) for i in range(9)}
+        made["x9"] = pa.array(numbers[9], mask=random.random(count) < 0.1)
         for name, levels in (("plan", 4), ("town", 40), ("agent", 8)):
-            columns[name] = pa.array([f"{name} {level}" for level in random.integers(0, levels, count)])
-        columns["customer_id"] = pa.array([f"c{n}" for n in range(start, start + count)])
+            made[name] = pa.array([f"{name} {level}" for level in random.integers(0, levels, count)])
+        made["customer_id"] = pa.array([f"c{n}" for n in range(start, start + count)])
         if labelled:
             score = numbers[0] + numbers[1] * numbers[2] + random.normal(size=count)
-            columns["y"] = pa.array(np.where(score > 0, "yes", "no"))
-        table = pa.table(columns)
-        writer = writer or pq.ParquetWriter(path, table.schema)
-        writer.write_table(table)
-    if writer:
-        writer.close()
+            made["y"] = pa.array(np.where(score > 0, "yes", "no"))
+        return made
+
+    write_groups(path, rows, GROUP_ROWS, columns)
 
 
 if __name__ == "__main__":

@@ -8,13 +8,15 @@ import sys
 from pathlib import Path
 
 
-def child(code: str, *arguments: str, folder: Path, home: Path | None = None) -> str:
+def child(code: str, *arguments: str, folder: Path, home: Path | None = None, python: str = sys.executable) -> str:
     """What the code printed. Raises RuntimeError with its last words.
 
-    It runs in `folder`; `home` of agentkit is `.agentkit` in it unless given.
+    It runs in `folder`; `home` of agentkit is `.agentkit` in it unless given. `python`: another environment's.
     """
     environment = os.environ | {"AGENTKIT_HOME": str(home or folder / ".agentkit")}
-    command = [sys.executable, "-c", code, *arguments]
+    if python != sys.executable:
+        environment.pop("PYTHONPATH", None)
+    command = [python, "-W", "ignore", "-c", code, *arguments]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(done.stderr[-2_000:])
