@@ -164,14 +164,20 @@ def search_folders(project: Path, plugin_folders: Iterable[Path], first: Path | 
     from platformdirs import user_config_path
 
     own = [first] if first else []
-    return [*own, project / "prompts", user_config_path("agentkit") / "prompts", *plugin_folders, packaged_folder()]
+    return [
+        *own,
+        project / "prompts",
+        user_config_path("agentkit") / "prompts",
+        *plugin_folders,
+        packaged_folder("prompts"),
+    ]
 
 
-def packaged_folder() -> Path:
-    """The prompts that come with agentkit: inside the package, or beside it in a checkout."""
+def packaged_folder(name: str) -> Path:
+    """What comes with agentkit, `prompts` or `docs`: inside the package, or beside it in a checkout."""
     package = Path(__file__).parent
-    inside = package / "_prompts"
-    return inside if inside.is_dir() else package.parent / "prompts"
+    inside = package / f"_{name}"
+    return inside if inside.is_dir() else package.parent / name
 
 
 def read_prompt(path: Path) -> Prompt:

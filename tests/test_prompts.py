@@ -189,13 +189,13 @@ class TestFinding:
         user = Path(os.environ["XDG_CONFIG_HOME"]) / "agentkit" / "prompts"
         plugin, first = workspace / "plugin", workspace / "first"
         places = [first, workspace / "prompts", user, plugin]
-        assert search_folders(workspace, [plugin], first) == [*places, packaged_folder()]
+        assert search_folders(workspace, [plugin], first) == [*places, packaged_folder("prompts")]
         for place in reversed(places):
             write(place, GREETING)
             assert Prompts(search_folders(workspace, [plugin], first)).get("greet").path.parent == place
 
     def test_a_project_can_replace_a_packaged_prompt(self, workspace: Path) -> None:
-        assert Prompts(search_folders(workspace, [])).get("agent").path.parent == packaged_folder()
+        assert Prompts(search_folders(workspace, [])).get("agent").path.parent == packaged_folder("prompts")
         write(workspace / "prompts", GREETING, "agent")
         assert Prompts(search_folders(workspace, [])).get("agent").header.description == "Greets"
 
@@ -205,7 +205,7 @@ class TestFinding:
             Prompts([workspace / "prompts"]).get("gret")
 
     def test_the_packaged_prompts_are_in_order(self) -> None:
-        packaged = Prompts([packaged_folder()])
+        packaged = Prompts([packaged_folder("prompts")])
         assert {"agent", "request"} <= set(packaged.paths)
         for name in packaged.paths:
             assert packaged.get(name).header.description

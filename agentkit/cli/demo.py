@@ -6,6 +6,8 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -119,54 +121,48 @@ def _tour(agent: Agent) -> list[Reply]:
     from agentkit.cli.chat import Screen
 
     replies: list[Reply] = []
-    for number, turn in enumerate(TURNS, 1):
-        _announce(number, turn)
-        began = time.perf_counter()
-        thread = replies[-1].thread_id if replies else None
-        replies.append(Screen().show(agent.stream(turn.says, thread=thread, yes=True)))
-        click.secho(f"[{time.perf_counter() - began:.1f} s]", dim=True)
+    for turn in TURNS:
+        with _shown(turn):
+            thread = replies[-1].thread_id if replies else None
+            replies.append(Screen().show(agent.stream(turn.says, thread=thread, yes=True)))
     return replies
 
 
 def _ask_data(agent: Agent) -> None:
     from agentkit.cli.tool import show_result
 
-    for number, turn in enumerate(QUESTIONS, len(TURNS) + 1):
-        _announce(number, turn)
-        began = time.perf_counter()
-        try:
-            answer = agent.sql(turn.says)
-            click.echo(f"{answer.sql}\n")
-            show_result(answer)
-        except AgentkitError as error:
-            click.echo(f"refused: {error}")
-        click.secho(f"[{time.perf_counter() - began:.1f} s]", dim=True)
+    for turn in QUESTIONS:
+        with _shown(turn):
+            try:
+                answer = agent.sql(turn.says)
+                click.echo(f"{answer.sql}\n")
+                show_result(answer)
+            except AgentkitError as error:
+                click.echo(f"refused: {error}")
 
 
 def _ask_documents(agent: Agent, folder: Path) -> None:
     from agentkit.cli.tool import show_result
+    from agentkit.prompts import packaged_folder
 
-    pages = _own_docs()
-    shutil.copytree(pages, folder / pages.name, ignore=shutil.ignore_patterns("figures"), dirs_exist_ok=True)
-    for number, turn in enumerate(DOCUMENTS, len(TURNS) + len(QUESTIONS) + 1):
-        _announce(number, turn)
-        began = time.perf_counter()
-        if turn is DOCUMENTS[0]:
-            show_result(agent.call("index_documents", path=pages.name))
-        show_result(agent.call("ask_documents", question=turn.says))
-        click.secho(f"[{time.perf_counter() - began:.1f} s]", dim=True)
-
-
-def _own_docs() -> Path:
-    """The documentation: inside the installed package, or beside it in a checkout."""
-    package = Path(__file__).parents[1]
-    inside = package / "_docs"
-    return inside if inside.is_dir() else package.parent / "docs"
+    figures = shutil.ignore_patterns("figures")
+    shutil.copytree(packaged_folder("docs"), folder / "docs", ignore=figures, dirs_exist_ok=True)
+    for turn in DOCUMENTS:
+        with _shown(turn):
+            if turn is DOCUMENTS[0]:
+                show_result(agent.call("index_documents", path="docs"))
+            show_result(agent.call("ask_documents", question=turn.says))
 
 
-def _announce(number: int, turn: Turn) -> None:
-    click.secho(f"\n{number}/{len(TURNS) + len(QUESTIONS) + len(DOCUMENTS)}  {turn.heading}", bold=True)
+@contextmanager
+def _shown(turn: Turn) -> Iterator[None]:
+    """Say what a turn is before it, and how long it took after it."""
+    turns = [*TURNS, *QUESTIONS, *DOCUMENTS]
+    click.secho(f"\n{turns.index(turn) + 1}/{len(turns)}  {turn.heading}", bold=True)
     click.secho(f"you> {turn.says}", fg="blue")
+    began = time.perf_counter()
+    yield
+    click.secho(f"[{time.perf_counter() - began:.1f} s]", dim=True)
 
 
 def _closing(agent: Agent, folder: Path, replies: list[Reply], seconds: float) -> None:
