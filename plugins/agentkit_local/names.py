@@ -40,35 +40,44 @@ _FEW = 3
 def with_names(shape: Mapping[str, Any], messages: Sequence[BaseMessage], said: str) -> dict[str, Any]:
     """The schema with the names that its files, columns and models may have. `said`: the user's own words of late."""
     properties: dict[str, Any] = dict(shape.get("properties", {}))
-    results = [m.text for m in messages if m.type == "tool"]
-    told = [m.text for m in messages if m.type == "human"]
     for name, schema in properties.items():
-        known: list[str] = []
-        if name in FILES:
-            # what the request names goes before what the thread knows
-            known = _files([said, *results[-3:]]) if FILE.search(said) else _files([*told, *results])
-            folders = (m[0].rstrip(".") for m in _FOLDER.finditer(said))
-            known += [folder for folder in folders if folder not in known]
-            if name in REFERENCES:
-                meant = _handles([said])
-                known = [*_files([said]), *meant] if meant else [*known, *_references(said, [*told, *results])]
-        elif name in MODELS and (handles := _handles([*told, *results])):
-            bare = [h.removeprefix("model:") for h in handles]
-            # a word that a handle is called by means that handle: without its version it may be cut short
-            named = {re.split("[/@]", b)[0] for b in bare}
-            words = [w for w in _phrases(said) if w not in named]
-            known = list(dict.fromkeys([*handles, *bare, *(f"model:{w}" for w in words if " " not in w), *words]))
-        elif name in COLUMNS and not _NO_SPACES.search(said):
-            known = list(dict.fromkeys([*_quoted([said, *told, *results]), *_phrases(said)]))
-        elif name in QUESTIONS and not _goes_on(name, messages):
-            known = _runs(said)
         if schema.get("type") != "string" or "enum" in schema:
             continue
+        known = _known(name, messages, said)
         if 0 < len(known) <= _MOST:
             properties[name] = {**schema, "enum": known}
         elif name in QUESTIONS:
             properties[name] = {"maxLength": _REWORDED, **schema}
     return {**shape, "properties": properties}
+
+
+def _known(name: str, messages: Sequence[BaseMessage], said: str) -> list[str]:
+    """What an argument of this name may be; nothing if it may be anything."""
+    results = [m.text for m in messages if m.type == "tool"]
+    told = [*(m.text for m in messages if m.type == "human"), *results]
+    if name in REFERENCES and (meant := _handles([said])):
+        return [*_files([said]), *meant]
+    if name in FILES:
+        models = _references(said, told) if name in REFERENCES else []
+        return [*_files_meant(said, told, results), *models]
+    if name in MODELS and (handles := _handles(told)):
+        bare = [h.removeprefix("model:") for h in handles]
+        # a word that a handle is called by means that handle: without its version it may be cut short
+        named = {re.split("[/@]", b)[0] for b in bare}
+        words = [w for w in _phrases(said) if w not in named]
+        return list(dict.fromkeys([*handles, *bare, *(f"model:{w}" for w in words if " " not in w), *words]))
+    if name in COLUMNS and not _NO_SPACES.search(said):
+        return list(dict.fromkeys([*_quoted([said, *told]), *_phrases(said)]))
+    if name in QUESTIONS and not _goes_on(name, messages):
+        return _runs(said)
+    return []
+
+
+def _files_meant(said: str, told: Sequence[str], results: Sequence[str]) -> list[str]:
+    """Files and folders: what the request names goes before what the thread knows."""
+    known = _files([said, *results[-3:]]) if FILE.search(said) else _files(told)
+    folders = (m[0].rstrip(".") for m in _FOLDER.finditer(said))
+    return list(dict.fromkeys([*known, *folders]))
 
 
 def _references(said: str, texts: Sequence[str]) -> list[str]:
