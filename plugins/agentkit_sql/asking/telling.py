@@ -11,6 +11,8 @@ from agentkit_sql.card.choose import rank
 from agentkit_sql.card.words import near, telling
 
 if TYPE_CHECKING:
+    from sqlglot import exp
+
     from agentkit_sql.answer import SqlAnswer
     from agentkit_sql.card.card import Card
 
@@ -39,7 +41,7 @@ def finished(chosen: Candidate, tried: Sequence[Candidate], trial: Trial) -> Sql
     answer = chosen.answer.model_copy(
         update={
             "explanation": words,
-            "assumptions": _assumptions(chosen, trial),
+            "assumptions": _assumptions(chosen, tree, trial),
             "steps": _steps(chosen, tried),
             "suggestions": further(tree, trial.card) if tree is not None and not trial.dry else [],
         }
@@ -87,33 +89,33 @@ def beside_the_point(chosen: Candidate, trial: Trial) -> bool:
 
     "Which of these patients smoke?" where nothing tells who smokes: a small model picks them by something else.
     """
-    if not unknown_words(trial.question, trial.card) or _speaks_of(chosen.sql, trial):
-        return False
     from sqlglot import exp
 
     from agentkit_sql.binder.parsing import parsed
 
     tree, _, _ = parsed(chosen.sql, trial.card.schema.dialect)
-    return tree is not None and tree.find(exp.Where) is not None
+    if tree is None or tree.find(exp.Where) is None or _speaks_of(tree, trial):
+        return False
+    return bool(unknown_words(trial.question, trial.card))
 
 
-def _assumptions(chosen: Candidate, trial: Trial) -> list[str]:
+def _assumptions(chosen: Candidate, tree: exp.Expr | None, trial: Trial) -> list[str]:
     from agentkit_sql.binder.figures import uses_today
     from agentkit_sql.binder.parsing import parsed
 
-    tree, _, _ = parsed(chosen.draft, trial.card.schema.dialect)
+    drafted, _, _ = parsed(chosen.draft, trial.card.schema.dialect)
     strange = [w for w in unknown_words(trial.question, trial.card) if w not in chosen.sql.lower()]
     # a single verb among known things is no cause for alarm where the statement reads what is asked for
     most = len(strange) * 2 > len(telling(trial.question) - _ASKED_OF_ALL)
     found = []
-    if strange and (most or not _speaks_of(chosen.sql, trial)):
+    if strange and (most or not _speaks_of(tree, trial)):
         found.append(f"nothing in the database is called {', '.join(repr(w) for w in strange[:4])}")
     found += [r for r in chosen.repairs if any(g in r for g in _GUESSES)]
     found += [f"{u}, so nothing matches it" for u in chosen.unknown]
     if trial.today is not None:
         if any(r.startswith("today is") for r in chosen.repairs):
             found.append(f"today is {trial.today.isoformat()}")
-    elif tree is not None and uses_today(tree):
+    elif drafted is not None and uses_today(drafted):
         from datetime import UTC, datetime
 
         found.append(f"today is {datetime.now(UTC).date().isoformat()}")
@@ -121,13 +123,10 @@ def _assumptions(chosen: Candidate, trial: Trial) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _speaks_of(sql: str, trial: Trial) -> bool:
+def _speaks_of(tree: exp.Expr | None, trial: Trial) -> bool:
     """Whether a column or a value of a statement is in its question, by its name or what the card says of it."""
     from sqlglot import exp
 
-    from agentkit_sql.binder.parsing import parsed
-
-    tree, _, _ = parsed(sql, trial.card.schema.dialect)
     if tree is None:
         return False
     asked = telling(trial.question)
