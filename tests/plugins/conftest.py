@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
 from agentkit import Agent
 from agentkit.results import ToolResult
+
+if TYPE_CHECKING:
+    from agentkit.calls import Services
 
 
 class Tables(NamedTuple):
@@ -22,12 +25,20 @@ class Tables(NamedTuple):
 
 
 @pytest.fixture
-def tool(workspace: Path) -> Iterator[Callable[..., Any]]:
-    """Call a tool: `tool("train", dataset=..., target=...)`; `by_model=True` calls it as a chat model would."""
-    from agentkit.calls import CallContext, Services, run_tool
+def services(workspace: Path) -> Iterator[Services]:
+    """The services of the workspace, as every face uses them."""
+    from agentkit.calls import Services
     from agentkit.settings import load_settings
 
-    services = Services(load_settings(workspace))
+    made = Services(load_settings(workspace))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def tool(services: Services) -> Callable[..., Any]:
+    """Call a tool: `tool("train", dataset=..., target=...)`; `by_model=True` calls it as a chat model would."""
+    from agentkit.calls import CallContext, run_tool
 
     def call(tool_name: str, /, *, by_model: bool = False, on_progress: Any = None, **args: Any) -> ToolResult:
         ctx = CallContext(services, by_model=by_model)
@@ -35,8 +46,7 @@ def tool(workspace: Path) -> Iterator[Callable[..., Any]]:
             ctx.on_progress = lambda message, fraction: on_progress(ctx, message, fraction)
         return run_tool(tool_name, args, ctx)
 
-    yield call
-    services.close()
+    return call
 
 
 @pytest.fixture

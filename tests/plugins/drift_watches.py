@@ -8,6 +8,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Self
 
+from agentkit_drift.watching.config import load_watch
+from agentkit_drift.watching.run import Watcher
+
+from agentkit.calls import CallContext, Services
 from tests.plugins.drift_models import loans
 
 
@@ -45,6 +49,18 @@ class Hook:
                 """Nothing on stderr."""
 
         return Handler
+
+
+def watcher(services: Services, path: Path, said: list[str] | None = None) -> Watcher:
+    """What runs the watch of a file; `said` gets its progress."""
+    return Watcher(load_watch(path), services, CallContext(services), (said if said is not None else []).append)
+
+
+def fresh(workspace: Path) -> str:
+    """The name of a watch that no other test has, for they share the database; may.csv and now.csv are alike."""
+    loans(1_500, 1).to_csv("may.csv", index=False)
+    unchanged()
+    return workspace.name.replace("[", "_").replace("]", "_")[:90]
 
 
 def unchanged() -> None:

@@ -5,44 +5,27 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from agentkit_drift.watching.config import load_watch
 from agentkit_drift.watching.history import History
 from agentkit_drift.watching.run import Watcher
 
-from agentkit.calls import CallContext, Services
+from agentkit.calls import Services
 from agentkit.errors import SettingsError
-from agentkit.settings import load_settings
-from tests.plugins.drift_models import loans
-from tests.plugins.drift_watches import Hook, drifted, unchanged, written
+from tests.plugins.drift_watches import Hook, drifted, fresh, unchanged, watcher, written
 
 SECRET = "hidden-0123456789"
 
 
 @pytest.fixture
-def services(workspace: Path) -> Iterator[Services]:
-    made = Services(load_settings(workspace))
-    yield made
-    made.close()
-
-
-@pytest.fixture
 def name(workspace: Path) -> str:
-    loans(1_500, 1).to_csv("may.csv", index=False)
-    unchanged()
-    return f"notify-{workspace.name}"[:90].replace("[", "_").replace("]", "_")
+    return fresh(workspace)
 
 
 @pytest.fixture(autouse=True)
 def _without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Watcher, "_pause", lambda *_: None)
-
-
-def watcher(services: Services, path: Path, said: list[str] | None = None) -> Watcher:
-    return Watcher(load_watch(path), services, CallContext(services), (said if said is not None else []).append)
 
 
 class TestWebhook:

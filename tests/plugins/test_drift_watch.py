@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -21,34 +21,20 @@ from agentkit_drift.watching.config import load_watch, question
 from agentkit_drift.watching.history import History, RunNotFound
 from agentkit_drift.watching.run import WatchBusy, Watcher, _kept
 
-from agentkit.calls import CallContext, Services
+from agentkit.calls import Services
 from agentkit.errors import DatasetError, SettingsError, StorageError
 from agentkit.settings import load_settings
 from agentkit.stored_models import StoredModels
 from tests.conftest import Outcome
 from tests.plugins.drift_models import loan_model, loans
-from tests.plugins.drift_watches import Hook, drifted, unchanged, written
+from tests.plugins.drift_watches import Hook, drifted, fresh, unchanged, watcher, written
 
 Cli = Callable[..., Outcome]
 
 
 @pytest.fixture
-def services(workspace: Path) -> Iterator[Services]:
-    made = Services(load_settings(workspace))
-    yield made
-    made.close()
-
-
-@pytest.fixture
 def name(workspace: Path) -> str:
-    """The name of a watch that no other test has, for they share the database; may.csv and now.csv are alike."""
-    loans(1_500, 1).to_csv("may.csv", index=False)
-    unchanged()
-    return workspace.name.replace("[", "_").replace("]", "_")[:90]
-
-
-def watcher(services: Services, path: Path, said: list[str] | None = None) -> Watcher:
-    return Watcher(load_watch(path), services, CallContext(services), (said if said is not None else []).append)
+    return fresh(workspace)
 
 
 class TestRuns:
